@@ -1,0 +1,1 @@
+"""Finding, tracking, aligning and describing the faces in decoded frames."""

@@ -1,0 +1,38 @@
+"""The exceptions of the `forensics` package and the exit codes of the command line."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process returns; what was found never changes it unless `--fail-on` asks."""
+
+    DONE = 0
+    FAULT = 1
+    USAGE = 2
+    INPUT = 3
+    NO_VERDICT = 4
+    WEIGHTS = 5
+    FAIL_ON = 6
+    VERIFICATION = 7
+    BATCH_FAILURES = 8
+    INTERRUPTED = 130
+
+
+class ForensicsError(Exception):
+    """The analysis could not be made. The message names the file, the cause and the remedy in one line."""
+
+    exit_code: ExitCode = ExitCode.FAULT
+
+
+class UsageFault(ForensicsError):
+    """An option or a name makes no sense; nothing was started."""
+
+    exit_code = ExitCode.USAGE
+
+
+class OutputError(ForensicsError):
+    """The outputs cannot be written where they were asked for."""
+
+    exit_code = ExitCode.USAGE

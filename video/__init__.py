@@ -1,0 +1,1 @@
+"""Opening, probing, sampling, decoding and writing video. Knows nothing of faces."""
