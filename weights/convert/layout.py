@@ -1,0 +1,49 @@
+"""The byte layout of converted weights: safetensors in which the same tensors always give the same bytes.
+
+The digests of converted files are pinned in the registry, so the layout may not depend on the version of a
+library: names are sorted, the header is padded with blanks to a multiple of eight, metadata keys are sorted.
+The files are ordinary safetensors and are read with the safetensors library.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+# The little-endian types a converted file may hold, with the names safetensors gives them.
+DTYPE_NAMES = {"<f4": "F32", "<f8": "F64", "<i8": "I64", "|u1": "U8"}
+HEADER_ALIGNMENT_BYTES = 8
+
+
+def write_safetensors(tensors: Mapping[str, Array], path: Path, *, metadata: Mapping[str, str]) -> None:
+    """Write `tensors` to `path` in the fixed layout; raises ValueError for a dtype outside `DTYPE_NAMES`."""
+    header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
+    contiguous: list[Array] = []
+    offset = 0
+    for name in sorted(tensors):
+        array = np.asarray(tensors[name])
+        little = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False))
+        if little.dtype.str not in DTYPE_NAMES:
+            raise ValueError(f"tensor {name!r} has the dtype {array.dtype}, which the layout does not hold")
+        header[name] = {
+            "dtype": DTYPE_NAMES[little.dtype.str],
+            "shape": list(array.shape),
+            "data_offsets": [offset, offset + little.nbytes],
+        }
+        contiguous.append(little)
+        offset += little.nbytes
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+    text += b" " * (-len(text) % HEADER_ALIGNMENT_BYTES)
+    with path.open("wb") as stream:
+        stream.write(struct.pack("<Q", len(text)))
+        stream.write(text)
+        for little in contiguous:
+            stream.write(little.tobytes())
