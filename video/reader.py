@@ -1,0 +1,94 @@
+"""What a reader of video promises, the limits it keeps to, and the function that opens one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from video.frames import Delivery, FrameBatch, VideoInfo
+from video.sampling import Sampling
+
+DEFAULT_SAMPLING = Sampling.fps(4)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may cost. A file that declares or delivers more is refused.
+
+    `max_pixels` bounds one delivered frame: 8192 x 4320 (8K) and its portrait form pass, while a
+    740 kB file of 15872 x 15872 pixels, which takes 1.8 GB to decode, does not.
+    `max_frames` bounds the decoded frames: 8.4 MB can hold 600,000 of them; a day at 10 a second passes.
+    `max_seconds` bounds the presentation time from first to last frame: a day and its overlap.
+    """
+
+    max_pixels: int = 8192 * 4320
+    max_frames: int = 1_000_000
+    max_seconds: int = 25 * 3600
+
+    def __post_init__(self) -> None:
+        if min(self.max_pixels, self.max_frames, self.max_seconds) < 1:
+            raise ValueError(f"limits must be at least 1: {self}")
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class VideoReader(Protocol):
+    """An open video. Use it as a context manager and read its batches once, to the end.
+
+    Frames come upright, with square pixels, in 8-bit BT.709 SDR RGB, in presentation order.
+    """
+
+    @property
+    def info(self) -> VideoInfo: ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What went wrong so far without stopping the reading, as sentences for the report."""
+        ...
+
+    @property
+    def delivery(self) -> Delivery:
+        """What was really given; raises `RuntimeError` before `batches` is exhausted."""
+        ...
+
+    def batches(self, size: int) -> Iterator[FrameBatch]:
+        """The sampled frames, at most `size` at a time; a change of frame size closes a batch early.
+
+        Raises `UnreadableVideoError` or `RefusedVideoError` when the file fails on the way.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> VideoReader: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def open_video(
+    path: str | os.PathLike[str],
+    *,
+    sampling: Sampling = DEFAULT_SAMPLING,
+    limits: Limits = DEFAULT_LIMITS,
+    backend: str = "pyav",
+) -> VideoReader:
+    """Open a video or a still image (a video of one frame) for reading; the file is never written.
+
+    Raises `UnreadableVideoError` when there is no picture to be had, `RefusedVideoError` when the file
+    is of a kind that is not accepted or exceeds `limits`, and `ValueError` for an unknown backend.
+    """
+    from video.pyav import PyAvReader
+
+    if backend != "pyav":
+        raise ValueError(f"there is no video backend {backend!r}; choose from pyav")
+    return PyAvReader(Path(path), sampling=sampling, limits=limits)

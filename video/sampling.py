@@ -1,0 +1,205 @@
+"""Which frames of a video are looked at: pure functions of frame number and exact presentation time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+from math import floor
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Timed(Generic[T]):
+    """A frame with its number in presentation order (from 0) and its exact presentation time."""
+
+    index: int
+    seconds: Fraction
+    frame: T
+
+
+class SamplingMode(str, Enum):
+    """How frames are chosen. The values appear in reports."""
+
+    FPS = "fps"
+    EVERY = "every"
+    SPREAD = "spread"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """A choice of frames inside a window of time; make one with `fps`, `every`, `spread` or `all`.
+
+    `amount` is frames a second, the step in frames, or the number of frames, by `mode`.
+    The window keeps frames with `start_seconds <= t < end_seconds`, where t is the file's own
+    presentation time, the clock that reports print; `None` leaves that side open.
+    """
+
+    mode: SamplingMode
+    amount: Fraction
+    start_seconds: Fraction | None = None
+    end_seconds: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        if self.amount <= 0:
+            raise ValueError(f"sampling {self.mode.value} needs an amount above 0, not {self.amount}")
+        if self.mode is not SamplingMode.FPS and self.amount.denominator != 1:
+            raise ValueError(f"sampling {self.mode.value} needs a whole number, not {self.amount}")
+        start, end = self.start_seconds, self.end_seconds
+        if start is not None and end is not None and end <= start:
+            raise ValueError(f"the window is empty: start {float(start)} s, end {float(end)} s")
+
+    @classmethod
+    def fps(
+        cls,
+        rate: float | Fraction,
+        *,
+        start_seconds: float | Fraction | None = None,
+        end_seconds: float | Fraction | None = None,
+    ) -> Sampling:
+        """`rate` frames a second: the frames nearest to the ticks of that rate, each at most once.
+
+        The ticks count from the first frame of the window, so that frame is always kept. Where frames
+        are further apart than the ticks, every frame is kept: nothing is repeated.
+        """
+        return cls(SamplingMode.FPS, _exact(rate), _optional(start_seconds), _optional(end_seconds))
+
+    @classmethod
+    def every(
+        cls,
+        step: int,
+        *,
+        start_seconds: float | Fraction | None = None,
+        end_seconds: float | Fraction | None = None,
+    ) -> Sampling:
+        """Every `step`-th frame, counted from the first frame of the window."""
+        return cls(SamplingMode.EVERY, Fraction(step), _optional(start_seconds), _optional(end_seconds))
+
+    @classmethod
+    def spread(
+        cls,
+        count: int,
+        *,
+        start_seconds: float | Fraction | None = None,
+        end_seconds: float | Fraction | None = None,
+    ) -> Sampling:
+        """At most `count` frames: those nearest to the centres of `count` equal spans of the window."""
+        return cls(SamplingMode.SPREAD, Fraction(count), _optional(start_seconds), _optional(end_seconds))
+
+    @classmethod
+    def all(
+        cls,
+        *,
+        start_seconds: float | Fraction | None = None,
+        end_seconds: float | Fraction | None = None,
+    ) -> Sampling:
+        """Every frame of the window."""
+        return cls(SamplingMode.ALL, Fraction(1), _optional(start_seconds), _optional(end_seconds))
+
+    @property
+    def needs_duration(self) -> bool:
+        """Whether `select` must be told how long the video is."""
+        return self.mode is SamplingMode.SPREAD
+
+    def select(self, frames: Iterable[Timed[T]], duration_seconds: Fraction | None) -> Iterator[Timed[T]]:
+        """The chosen frames of `frames`, which come in presentation order; at most one is held back.
+
+        `duration_seconds` counts from the first frame to the end of the last; only `spread` reads it.
+        Frames past the end of the window are never asked for.
+        """
+        window = self._window(frames)
+        if self.mode in (SamplingMode.ALL, SamplingMode.EVERY):
+            return _every(window, int(self.amount))
+        return _nearest(window, self, duration_seconds)
+
+    def _window(self, frames: Iterable[Timed[T]]) -> Iterator[tuple[Fraction, Timed[T]]]:
+        """The frames of the window, each with the time of the file's first frame."""
+        first: Fraction | None = None
+        for frame in frames:
+            first = frame.seconds if first is None else first
+            if self.end_seconds is not None and frame.seconds >= self.end_seconds:
+                return
+            if self.start_seconds is None or frame.seconds >= self.start_seconds:
+                yield first, frame
+
+
+def _every(window: Iterator[tuple[Fraction, Timed[T]]], step: int) -> Iterator[Timed[T]]:
+    for position, (_, frame) in enumerate(window):
+        if position % step == 0:
+            yield frame
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Wanted times `base + k * step` for k from 0 to below `count` (`None`: without end)."""
+
+    base: Fraction
+    step: Fraction
+    count: int | None
+
+    def holds(self, position: int) -> bool:
+        return self.count is None or position < self.count
+
+    def first_after(self, seconds: Fraction) -> int:
+        """The lowest k whose time is later than `seconds`; computed, as gaps in time may be huge."""
+        if seconds < self.base:
+            return 0
+        if self.step == 0:
+            return self.count or 0
+        return floor((seconds - self.base) / self.step) + 1
+
+
+def _grid(sampling: Sampling, file_start: Fraction, first: Fraction, duration: Fraction | None) -> _Grid:
+    """The wanted times, given the times of the file's and of the window's first frame."""
+    if sampling.mode is SamplingMode.FPS:
+        return _Grid(first, 1 / sampling.amount, None)
+    if duration is None:
+        raise ValueError("spreading frames needs the duration of the video")
+    start = first if sampling.start_seconds is None else max(file_start, sampling.start_seconds)
+    end = file_start + duration
+    if sampling.end_seconds is not None:
+        end = min(end, sampling.end_seconds)
+    # A duration of nothing (a still image) puts all centres on the first frame.
+    span = max(end - start, Fraction(0)) / sampling.amount
+    return _Grid(start + span / 2, span, int(sampling.amount))
+
+
+def _nearest(
+    window: Iterator[tuple[Fraction, Timed[T]]], sampling: Sampling, duration: Fraction | None
+) -> Iterator[Timed[T]]:
+    """Each frame that is the nearest one to some wanted time; of two equally near, the earlier.
+
+    The frame after the last is taken to lie one gap further on, so that times beyond the end of the
+    video keep nothing.
+    """
+    grid: _Grid | None = None
+    held: Timed[T] | None = None
+    gap: Fraction | None = None
+    due = 0
+    for file_start, frame in window:
+        if grid is None or held is None:
+            grid = _grid(sampling, file_start, frame.seconds, duration)
+        else:
+            gap = frame.seconds - held.seconds
+            passed = grid.first_after(held.seconds + gap / 2)
+            if passed > due and grid.holds(due):
+                yield held
+            due = max(due, passed)
+        held = frame
+    if grid is None or held is None or not grid.holds(due):
+        return
+    if gap is None or grid.first_after(held.seconds + gap / 2) > due:
+        yield held
+
+
+def _exact(value: float | Fraction) -> Fraction:
+    # 29.97 is meant as the decimal it is written as, not as its nearest binary float.
+    return value if isinstance(value, Fraction) else Fraction(str(value))
+
+
+def _optional(value: float | Fraction | None) -> Fraction | None:
+    return None if value is None else _exact(value)

@@ -1,0 +1,104 @@
+"""Which stream of a container is read, and what the container declares about it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from video.errors import RefusedVideoError, UnreadableVideoError
+from video.opening import CODECS, open_container
+
+# FFmpeg counts the duration of a container in microseconds.
+CONTAINER_TIME_BASE = Fraction(1, 1_000_000)
+# Cover art and thumbnails are pictures of the film, not the film.
+_NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+
+
+def choose_stream(path: Path, container: InputContainer) -> tuple[VideoStream, str | None]:
+    """The video stream to read, and a warning naming it where there was a choice.
+
+    The stream marked as default comes first, then the one with the most pixels, then the first. Attached
+    pictures are no candidates. Raises `UnreadableVideoError` or `RefusedVideoError`.
+    """
+    films = [stream for stream in container.streams.video if not stream.disposition & _NO_FILM]
+    if not films:
+        kinds = sorted({str(stream.type) for stream in container.streams}) or ["no streams"]
+        raise UnreadableVideoError(
+            path, f"has no video stream ({', '.join(kinds)})", "give a file with video"
+        )
+    readable = [stream for stream in films if _decodable(stream)]
+    if not readable:
+        codec = films[0].codec_context.name if films[0].codec_context is not None else "an unknown codec"
+        raise RefusedVideoError(path, f"is coded in {codec}, which is not accepted", "convert it to H.264")
+    chosen = min(readable, key=_rank)
+    if len(films) == 1:
+        return chosen, None
+    return chosen, (
+        f"{len(films)} video streams; reading stream {chosen.index} "
+        f"({chosen.codec_context.name}, {chosen.width}x{chosen.height})"
+    )
+
+
+def _decodable(stream: VideoStream) -> bool:
+    return stream.codec_context is not None and stream.codec_context.name in CODECS
+
+
+def _rank(stream: VideoStream) -> tuple[bool, int, int]:
+    return not stream.disposition & Disposition.default, -stream.width * stream.height, stream.index
+
+
+def prepare_decoder(stream: VideoStream, *, max_pixels: int) -> None:
+    """Set threads and the decoder's own limit on the picture size, before the first packet."""
+    stream.thread_type = "AUTO"
+    stream.codec_context.options = {"max_pixels": str(max_pixels)}
+
+
+def frame_rate(stream: VideoStream) -> Fraction | None:
+    """The declared mean frame rate, or what the time stamps suggest."""
+    return stream.average_rate or stream.guessed_rate or None
+
+
+def stream_duration(stream: Stream) -> Fraction | None:
+    """The duration in seconds that the stream itself declares."""
+    if stream.duration is not None and stream.time_base is not None:
+        return stream.duration * stream.time_base
+    return _clock_seconds(stream.metadata.get("DURATION", ""))
+
+
+def container_duration(container: InputContainer) -> Fraction | None:
+    """The duration in seconds that the container declares: that of its longest stream."""
+    return None if container.duration is None else container.duration * CONTAINER_TIME_BASE
+
+
+def declared_duration(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """The duration in seconds that the stream, else the container, declares."""
+    declared = stream_duration(stream)
+    return container_duration(container) if declared is None else declared
+
+
+def _clock_seconds(text: str) -> Fraction | None:
+    """Matroska's per-stream tag, such as 00:00:10.040000000, in seconds."""
+    parts = text.split(":")
+    try:
+        hours, minutes, seconds = (Fraction(part) for part in parts)
+    except ValueError:
+        return None
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def measured_duration(path: Path, stream_index: int, *, max_pixels: int) -> Fraction:
+    """The span of the stream's packets in seconds, found by reading the file without decoding it."""
+    first: Fraction | None = None
+    end = Fraction(0)
+    with open_container(path, max_pixels=max_pixels) as container:
+        for packet in container.demux(container.streams[stream_index]):
+            if packet.pts is None:
+                continue
+            start = packet.pts * packet.time_base
+            first = start if first is None else min(first, start)
+            end = max(end, start + (packet.duration or 0) * packet.time_base)
+    return Fraction(0) if first is None else max(end - first, Fraction(0))
