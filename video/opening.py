@@ -26,8 +26,8 @@ FORMATS = (
 CODECS = (
     "h264", "hevc", "vp8", "vp9", "libvpx", "libvpx-vp9", "libdav1d", "av1", "libaom-av1", "vvc",
     "mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v2", "msmpeg4", "h263", "flv", "wmv1", "wmv2", "wmv3", "vc1",
-    "theora", "mjpeg", "prores", "dnxhd", "ffv1", "huffyuv", "ffvhuff", "utvideo", "dvvideo", "rawvideo", "png",
-    "apng", "gif",
+    "theora", "mjpeg", "prores", "dnxhd", "ffv1", "huffyuv", "ffvhuff", "utvideo", "dvvideo", "rawvideo",
+    "png", "apng", "gif",
 )  # fmt: skip
 
 FORMAT_REMEDY = "convert it to MP4, MKV or AVI"

@@ -215,7 +215,7 @@ def _start_seconds(stream: VideoStream) -> float | None:
     return float(stream.start_time * stream.time_base)
 
 
-def _distinct(tags: tuple[tuple[str, str], ...], names: tuple[str, ...]) -> tuple[str, ...]:
+def _distinct(tags: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, ...]:
     lowered = {key.lower(): value for key, value in tags.items()}
     return tuple(dict.fromkeys(lowered[name] for name in names if lowered.get(name)))
 
