@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+from video.h273 import MATRICES, PRIMARIES, RGB_MATRIX
+from video.tonemap import HDR_TRANSFERS, to_sdr
 
 # ITU-T H.273 code points (frame.colorspace) of the matrices that swscale can invert.
 _MATRICES = {
@@ -19,8 +23,7 @@ _MATRICES = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
-RGB_MATRIX = 0
-UNSPECIFIED_MATRIX = 2
+_BT2020_PRIMARIES = 9
 # Where players switch their guess from BT.601 to BT.709.
 HD_MIN_HEIGHT = 720
 HD_MIN_WIDTH = 1280
@@ -37,10 +40,25 @@ def matrix_of(frame: av.VideoFrame) -> Colorspace | None:
     A frame that does not say is taken for BT.709 from 1280 pixels of width or 720 of height, else for
     BT.601, as players do.
     """
-    if frame.format.is_rgb or frame.colorspace == RGB_MATRIX:
+    if frame.format.is_rgb:
         return None
     guess = frame.height >= HD_MIN_HEIGHT or frame.width >= HD_MIN_WIDTH
     return _MATRICES.get(frame.colorspace, Colorspace.ITU709 if guess else Colorspace.ITU601)
+
+
+def colour_warnings(frame: av.VideoFrame) -> list[str]:
+    """What is uncertain or changed about this frame's colours, as sentences for the report."""
+    warnings = []
+    name = MATRICES.get(frame.colorspace)
+    if not frame.format.is_rgb and name is not None and frame.colorspace not in (*_MATRICES, RGB_MATRIX):
+        warnings.append(f"the colour matrix {name} is not supported; colours are wrong")
+    if frame.color_trc in HDR_TRANSFERS:
+        warnings.append("HDR: tone-mapped to SDR, for a mastering peak of 1000 nits")
+    elif frame.color_primaries == _BT2020_PRIMARIES:
+        warnings.append(
+            f"the primaries {PRIMARIES[_BT2020_PRIMARIES]} are shown as BT.709: colours look pale"
+        )
+    return warnings
 
 
 @dataclass
@@ -50,17 +68,24 @@ class RgbConverter:
     _reformatter: VideoReformatter = field(default_factory=VideoReformatter)
 
     def convert(self, frame: av.VideoFrame, width: int, height: int) -> npt.NDArray[np.uint8]:
-        """The frame as [height, width, 3] uint8 RGB, not yet turned."""
+        """The frame as [height, width, 3] uint8 BT.709 SDR RGB, not yet turned; HDR is tone-mapped."""
+        if frame.color_trc not in HDR_TRANSFERS:
+            return np.asarray(self._scaled(frame, width, height, "rgb24"), dtype=np.uint8)
+        deep = np.asarray(self._scaled(frame, width, height, "rgb48le"), dtype=np.uint16)
+        wide_gamut = PRIMARIES.get(frame.color_primaries, "bt2020") == "bt2020"
+        return to_sdr(deep, frame.color_trc, wide_gamut=wide_gamut)
+
+    def _scaled(self, frame: av.VideoFrame, width: int, height: int, pixel_format: str) -> npt.NDArray[Any]:
         rgb = self._reformatter.reformat(
             frame,
             width,
             height,
-            format="rgb24",
+            format=pixel_format,
             src_colorspace=matrix_of(frame),
             src_color_range=frame.color_range or None,
             dst_color_range=ColorRange.JPEG,
             interpolation=_FLAGS,
-            # One thread: slices could not change the pixels, but they cost more than they give.
+            # One thread: more would save milliseconds and add a question to every comparison.
             threads=1,
         )
-        return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
+        return rgb.to_ndarray()

@@ -15,8 +15,9 @@ class VideoInfo:
     """What the container and the chosen stream declare, before any frame is decoded.
 
     `width` and `height` are those of the frames a reader delivers: rotated upright, with square pixels.
-    `rotation_degrees` is the clockwise turn that was applied. `frame_count` and `duration_seconds` are
-    declarations, not measurements, and `None` where the container makes none.
+    The stored picture was mirrored left to right if `mirrored`, then turned clockwise by
+    `rotation_degrees`. `frame_count` and `duration_seconds` are declarations, not measurements, and `None`
+    where the container makes none.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class VideoInfo:
     duration_seconds: float | None
     has_audio: bool
     stream_index: int
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)

