@@ -4,7 +4,14 @@ from __future__ import annotations
 
 
 class WeightsError(Exception):
-    """A weight file is absent, damaged or refused. The message names it, the cause and the remedy."""
+    """A weight file is absent, damaged or refused. The message names it, the cause and the remedy.
+
+    `cause` is the message without the remedy, for the message of whoever needed this file for another one.
+    """
+
+    def __init__(self, message: str, *, cause: str | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause if cause is not None else message
 
 
 class UnknownWeightsError(WeightsError):
@@ -17,3 +24,7 @@ class MissingWeightsError(WeightsError):
 
 class CorruptWeightsError(WeightsError):
     """The bytes of a weight file do not have the digest they must have, or cannot be parsed."""
+
+
+class SourceError(WeightsError):
+    """One source could not deliver. The store collects these and goes on to the next source."""

@@ -1,0 +1,243 @@
+"""The store of weight files: fetch, import, check, read. Nothing is parsed before its digest is right."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weights.cache import CacheFolder, default_cache_dir
+from weights.convert.run import run_converter
+from weights.errors import CorruptWeightsError, MissingWeightsError, SourceError, WeightsError
+from weights.records import Record, read_record, write_record
+from weights.registry import DEFAULT, Registry
+from weights.results import Pin, PlannedFetch, Verification, WeightFile
+from weights.sources import UNKNOWN_SIZE_LIMIT_BYTES, Converted, Source, Starter
+from weights.spec import WeightSpec
+from weights.streams import Progress, no_progress, sha256_of
+
+if TYPE_CHECKING:
+    import torch
+
+LOGGER = logging.getLogger(__name__)
+
+
+class Store:
+    """The weight files of one cache folder: `cache_dir`, else FORENSICS_CACHE, else the user's cache folder.
+
+    With `offline` no socket is opened, whatever the sources are.
+    """
+
+    def __init__(
+        self, cache_dir: Path | None = None, *, offline: bool = False, registry: Registry = DEFAULT
+    ) -> None:
+        self.cache_dir = cache_dir if cache_dir is not None else default_cache_dir()
+        self._cache = CacheFolder(self.cache_dir)
+        self.offline = offline
+        self.registry = registry
+
+    def fetch(
+        self, name: str, *, progress: Progress = no_progress, replace_damaged: bool = False
+    ) -> WeightFile:
+        """The weight file `name`, from the cache or else from the first of its sources that delivers it.
+
+        Safe to call from many processes at once: one of them downloads. A damaged cached file is refused,
+        unless `replace_damaged`, which fetches it again. Raises UnknownWeightsError, MissingWeightsError
+        (with what every source answered), CorruptWeightsError.
+        """
+        spec = self.registry.get(name)
+        if (found := self._usable(spec, replace_damaged)) is not None:
+            return found
+        with self._cache.locked(spec):
+            if (found := self._usable(spec, replace_damaged)) is not None:
+                return found
+            return self._fetch_from_sources(spec, progress, replace_damaged)
+
+    def tensors(self, name: str) -> dict[str, torch.Tensor]:
+        """The tensors of the safetensors weight `name`, on the CPU, after its digest was checked."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        weight = self.fetch(name)
+        if weight.path.suffix != ".safetensors":
+            raise WeightsError(f"{weight.path}: only safetensors files hold tensors that are read directly")
+        try:
+            return load_file(weight.path)
+        except SafetensorError as error:
+            raise CorruptWeightsError(
+                f"{weight.path}: not a safetensors file ({error}); `forensics weights import {name} FILE` "
+                "with the right file"
+            ) from error
+
+    def present(self, name: str) -> WeightFile | None:
+        """The weight file `name` if it is here, its digest checked again; opens no socket.
+
+        Raises CorruptWeightsError when it is here but not what it must be.
+        """
+        spec = self.registry.get(name)
+        for source in spec.sources:
+            if isinstance(source, Starter) and source.path().is_file():
+                return self._starter(spec, source)
+        path = self._cache.path(spec)
+        if not path.is_file():
+            return None
+        found, record = sha256_of(path), read_record(path.parent)
+        expected = spec.sha256 or (record.sha256 if record else None)
+        if expected is None:
+            raise CorruptWeightsError(
+                f"{path}: nothing tells where this file came from; "
+                f"`forensics weights fetch {name}` replaces it"
+            )
+        if found != expected:
+            raise CorruptWeightsError(
+                f"{path}: has the sha256 {found}, expected {expected}; it is damaged or was replaced: "
+                f"`forensics weights fetch {name}` gets it again"
+            )
+        return self._weight_file(spec, path, found, record.source if record else "found in the cache")
+
+    def import_file(self, name: str, path: Path) -> WeightFile:
+        """Take the user's file at `path` into the cache as `name`, converting it first where `name` needs it.
+
+        Raises CorruptWeightsError when it is another file than the registered one.
+        """
+        spec = self.registry.get(name)
+        if not path.is_file():
+            raise MissingWeightsError(f"{path}: no such file; nothing was imported as {name}")
+        if spec.raw_names and not self._is_final(spec, path):
+            self.import_file(spec.raw_names[0], path)
+            with self._cache.locked(spec):
+                return self._fetch_from_sources(spec, no_progress, replace_damaged=True)
+        with self._cache.locked(spec), self._cache.part(spec) as part:
+            shutil.copyfile(path, part)
+            try:
+                return self._admit(spec, part, f"imported by the user ({path.name})")
+            except CorruptWeightsError as error:
+                raise CorruptWeightsError(
+                    f"{path}: not the file of {name}: {error}; get it from {spec.sources[0].describe()}"
+                ) from error
+
+    def verify(self) -> list[Verification]:
+        """Hash every weight file that is here and compare."""
+        results = []
+        for name in self.registry.names():
+            try:
+                weight = self.present(name)
+            except CorruptWeightsError as error:
+                path = self._cache.path(self.registry.get(name))
+                results.append(Verification(name, path, False, str(error)))
+                continue
+            if weight is not None:
+                detail = f"sha256 {weight.sha256}, pinned by {_PIN_WORDS[weight.pinned]}"
+                results.append(Verification(name, weight.path, True, detail))
+        return results
+
+    def plan(self, names: Sequence[str]) -> list[PlannedFetch]:
+        """What fetching `names` would need, raw weights before those converted from them; fetches nothing."""
+        planned: dict[str, PlannedFetch] = {}
+
+        def visit(name: str) -> None:
+            spec = self.registry.get(name)
+            here = self._is_present(spec)
+            if not here:
+                for raw in spec.raw_names:
+                    visit(raw)
+            sources = tuple(source.describe() for source in spec.sources)
+            planned.setdefault(name, PlannedFetch(spec, here, sources))
+
+        for name in names:
+            visit(name)
+        return list(planned.values())
+
+    def _is_present(self, spec: WeightSpec) -> bool:
+        """Whether the file lies where it should, without hashing it."""
+        starters = (source.path() for source in spec.sources if isinstance(source, Starter))
+        return self._cache.path(spec).is_file() or any(path.is_file() for path in starters)
+
+    def _usable(self, spec: WeightSpec, replace_damaged: bool) -> WeightFile | None:
+        try:
+            return self.present(spec.name)
+        except CorruptWeightsError as error:
+            if not replace_damaged:
+                raise
+            LOGGER.warning("fetching again: %s", error)
+            return None
+
+    def _fetch_from_sources(self, spec: WeightSpec, progress: Progress, replace_damaged: bool) -> WeightFile:
+        """Try the sources in order, under the lock."""
+        failures: list[WeightsError] = []
+        told: list[str] = []
+        for source in spec.sources:
+            with self._cache.part(spec) as part:
+                try:
+                    if isinstance(source, Converted):
+                        raw = self.fetch(source.weights, progress=progress, replace_damaged=replace_damaged)
+                        self._convert(spec, raw, part)
+                    else:
+                        self._deliver(spec, source, part, progress)
+                    return self._admit(spec, part, source.describe())
+                except WeightsError as error:
+                    LOGGER.debug("%s: %s: %s", spec.name, source.describe(), error)
+                    failures.append(error)
+                    told.append(f"{source.describe()}: {error.cause}")
+        refused = any(isinstance(failure, CorruptWeightsError) for failure in failures)
+        cause = "; ".join(told)
+        online = " without --offline" if self.offline else ""
+        raise (CorruptWeightsError if refused else MissingWeightsError)(
+            f"{spec.name}: not here, and no source delivered {spec.file} ({cause}); "
+            f"`forensics weights fetch {spec.name}`{online} or `forensics weights import {spec.name} FILE`",
+            cause=cause,
+        )
+
+    def _deliver(self, spec: WeightSpec, source: Source, part: Path, progress: Progress) -> None:
+        if source.needs_network and self.offline:
+            raise SourceError("not asked while offline")
+        LOGGER.info("fetching %s from %s (licence %s)", spec.name, source.describe(), spec.licence)
+        limit = spec.size_bytes if spec.size_bytes is not None else UNKNOWN_SIZE_LIMIT_BYTES
+        source.deliver(part, limit_bytes=limit, progress=progress)
+
+    def _convert(self, spec: WeightSpec, raw: WeightFile, part: Path) -> None:
+        assert spec.converter is not None, "WeightSpec checks that a Converted source has a converter"
+        LOGGER.info("converting %s to %s", raw.path.name, spec.file)
+        run_converter(spec.converter, raw.path, part, source_sha256=raw.sha256)
+
+    def _admit(self, spec: WeightSpec, part: Path, source: str) -> WeightFile:
+        """Check the digest of the complete, still unparsed file `part` and move it to its place."""
+        found, path = sha256_of(part), self._cache.path(spec)
+        record = read_record(path.parent)
+        expected = spec.sha256 or (record.sha256 if record else None)
+        if expected is not None and found != expected:
+            pin = (
+                "registered" if spec.sha256 else f"seen here at first use (delete {path.parent} to forget it)"
+            )
+            raise CorruptWeightsError(f"refused: the sha256 is {found}, {pin} is {expected}")
+        # The pin is written before the file: a crash in between leaves a pin that the next fetch must meet.
+        write_record(path.parent, Record(found, source))
+        os.replace(part, path)
+        if not spec.commercial_use:
+            LOGGER.warning("%s: its licence forbids commercial use (%s)", spec.name, spec.licence)
+        return self._weight_file(spec, path, found, source)
+
+    def _starter(self, spec: WeightSpec, source: Starter) -> WeightFile:
+        found = sha256_of(source.path())
+        if found != spec.sha256:
+            raise CorruptWeightsError(
+                f"{source.path()}: has the sha256 {found}, registered is {spec.sha256}; "
+                "install the package again"
+            )
+        return self._weight_file(spec, source.path(), found, source.describe())
+
+    def _is_final(self, spec: WeightSpec, path: Path) -> bool:
+        """Whether the user's file is already the converted one, by its digest or else by its name."""
+        if spec.sha256 is not None:
+            return sha256_of(path) == spec.sha256
+        return path.suffix == ".safetensors"
+
+    def _weight_file(self, spec: WeightSpec, path: Path, sha256: str, source: str) -> WeightFile:
+        pinned: Pin = "sha256" if spec.sha256 is not None else "first use"
+        return WeightFile(spec.name, path, sha256, spec.licence, spec.commercial_use, pinned, source)
+
+
+_PIN_WORDS: dict[Pin, str] = {"sha256": "the registry", "first use": "this cache's first use"}
