@@ -106,18 +106,31 @@ class Store:
         spec = self.registry.get(name)
         if not path.is_file():
             raise MissingWeightsError(f"{path}: no such file; nothing was imported as {name}")
-        if spec.raw_names and not self._is_final(spec, path):
-            self.import_file(spec.raw_names[0], path)
-            with self._cache.locked(spec):
-                return self._fetch_from_sources(spec, no_progress, replace_damaged=True)
-        with self._cache.locked(spec), self._cache.part(spec) as part:
-            shutil.copyfile(path, part)
-            try:
-                return self._admit(spec, part, f"imported by the user ({path.name})")
-            except CorruptWeightsError as error:
-                raise CorruptWeightsError(
-                    f"{path}: not the file of {name}: {error}; get it from {spec.sources[0].describe()}"
-                ) from error
+        try:
+            if spec.raw_names and not self._is_final(spec, path):
+                return self._import_raw(spec, self.registry.get(spec.raw_names[0]), path)
+            with self._cache.locked(spec), self._cache.part(spec) as part:
+                shutil.copyfile(path, part)
+                return self._admit(spec, part, _imported(path))
+        except CorruptWeightsError as error:
+            described = spec.sources[0].describe()
+            raise CorruptWeightsError(
+                f"{path}: cannot be imported as {name} ({error}); it must be the file of: {described}"
+            ) from error
+
+    def _import_raw(self, spec: WeightSpec, raw: WeightSpec, path: Path) -> WeightFile:
+        """Import the raw file of a converted weight; it is kept and pinned only if it could be converted."""
+        with (
+            self._cache.locked(spec),
+            self._cache.locked(raw),
+            self._cache.part(spec) as part,
+            self._cache.part(raw) as raw_part,
+        ):
+            shutil.copyfile(path, raw_part)
+            digest = self._checked_digest(raw, raw_part)
+            self._convert(spec, raw_part, digest, part)
+            self._admit(raw, raw_part, _imported(path))
+            return self._admit(spec, part, f"converted from {raw.name}, {_imported(path)}")
 
     def verify(self) -> list[Verification]:
         """Hash every weight file that is here and compare."""
@@ -174,7 +187,7 @@ class Store:
                 try:
                     if isinstance(source, Converted):
                         raw = self.fetch(source.weights, progress=progress, replace_damaged=replace_damaged)
-                        self._convert(spec, raw, part)
+                        self._convert(spec, raw.path, raw.sha256, part)
                     else:
                         self._deliver(spec, source, part, progress)
                     return self._admit(spec, part, source.describe())
@@ -184,12 +197,17 @@ class Store:
                     told.append(f"{source.describe()}: {error.cause}")
         refused = any(isinstance(failure, CorruptWeightsError) for failure in failures)
         cause = "; ".join(told)
-        online = " without --offline" if self.offline else ""
         raise (CorruptWeightsError if refused else MissingWeightsError)(
-            f"{spec.name}: not here, and no source delivered {spec.file} ({cause}); "
-            f"`forensics weights fetch {spec.name}`{online} or `forensics weights import {spec.name} FILE`",
+            f"{spec.name}: not here, and no source delivered {spec.file} ({cause}); {self._remedy(spec)}",
             cause=cause,
         )
+
+    def _remedy(self, spec: WeightSpec) -> str:
+        chain = [spec, *(self.registry.get(raw) for raw in spec.raw_names)]
+        bring = f"`forensics weights import {spec.name} FILE`"
+        if not any(source.needs_network for link in chain for source in link.sources):
+            return bring
+        return f"go online and `forensics weights fetch {spec.name}`, or {bring}"
 
     def _deliver(self, spec: WeightSpec, source: Source, part: Path, progress: Progress) -> None:
         if source.needs_network and self.offline:
@@ -198,27 +216,30 @@ class Store:
         limit = spec.size_bytes if spec.size_bytes is not None else UNKNOWN_SIZE_LIMIT_BYTES
         source.deliver(part, limit_bytes=limit, progress=progress)
 
-    def _convert(self, spec: WeightSpec, raw: WeightFile, part: Path) -> None:
+    def _convert(self, spec: WeightSpec, raw: Path, raw_sha256: str, part: Path) -> None:
         assert spec.converter is not None, "WeightSpec checks that a Converted source has a converter"
-        LOGGER.info("converting %s to %s", raw.path.name, spec.file)
-        run_converter(spec.converter, raw.path, part, source_sha256=raw.sha256)
+        LOGGER.info("converting %s to %s", raw.name, spec.file)
+        run_converter(spec.converter, raw, part, source_sha256=raw_sha256)
 
     def _admit(self, spec: WeightSpec, part: Path, source: str) -> WeightFile:
         """Check the digest of the complete, still unparsed file `part` and move it to its place."""
-        found, path = sha256_of(part), self._cache.path(spec)
-        record = read_record(path.parent)
-        expected = spec.sha256 or (record.sha256 if record else None)
-        if expected is not None and found != expected:
-            pin = (
-                "registered" if spec.sha256 else f"seen here at first use (delete {path.parent} to forget it)"
-            )
-            raise CorruptWeightsError(f"refused: the sha256 is {found}, {pin} is {expected}")
+        found, path = self._checked_digest(spec, part), self._cache.path(spec)
         # The pin is written before the file: a crash in between leaves a pin that the next fetch must meet.
         write_record(path.parent, Record(found, source))
         os.replace(part, path)
         if not spec.commercial_use:
             LOGGER.warning("%s: its licence forbids commercial use (%s)", spec.name, spec.licence)
         return self._weight_file(spec, path, found, source)
+
+    def _checked_digest(self, spec: WeightSpec, part: Path) -> str:
+        """The digest of `part`; CorruptWeightsError when it is not the registered or the first seen one."""
+        found, folder = sha256_of(part), self._cache.path(spec).parent
+        record = read_record(folder)
+        expected = spec.sha256 or (record.sha256 if record else None)
+        if expected is not None and found != expected:
+            pin = "registered" if spec.sha256 else f"seen here at first use (delete {folder} to forget it)"
+            raise CorruptWeightsError(f"refused: the sha256 is {found}, {pin} is {expected}")
+        return found
 
     def _starter(self, spec: WeightSpec, source: Starter) -> WeightFile:
         found = sha256_of(source.path())
@@ -238,6 +259,10 @@ class Store:
     def _weight_file(self, spec: WeightSpec, path: Path, sha256: str, source: str) -> WeightFile:
         pinned: Pin = "sha256" if spec.sha256 is not None else "first use"
         return WeightFile(spec.name, path, sha256, spec.licence, spec.commercial_use, pinned, source)
+
+
+def _imported(path: Path) -> str:
+    return f"imported by the user ({path.name})"
 
 
 _PIN_WORDS: dict[Pin, str] = {"sha256": "the registry", "first use": "this cache's first use"}

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from weights.convert.layout import Array, write_safetensors
+from weights.convert.pickles import RefusedPickleError
 from weights.errors import CorruptWeightsError
 
-CONVERTERS = ("clip_onnx", "code_heads", "repdfd", "torch_state")
+CONVERTERS = ("clip_onnx", "repdfd", "sklearn_heads", "torch_state")
 
 
 class Converter(Protocol):
@@ -30,7 +31,10 @@ def run_converter(name: str, source: Path, target: Path, *, source_sha256: str) 
         raise ValueError(f"no converter is named {name!r}; there are {', '.join(CONVERTERS)}")
     # Imported by name so that onnx is loaded only when an onnx file is converted.
     converter = cast(Converter, importlib.import_module(f"weights.convert.{name}"))
-    tensors = converter.convert(source)
+    try:
+        tensors = converter.convert(source)
+    except RefusedPickleError as error:
+        raise CorruptWeightsError(f"{source}: refused, nothing in it was run: {error}") from error
     metadata = {"format": "pt", "converter": name, "source_sha256": source_sha256}
     try:
         write_safetensors(tensors, target, metadata=metadata)

@@ -1,0 +1,183 @@
+"""The tensors of torch.save files, zip archives and the older plain form, read without torch's unpickling."""
+
+from __future__ import annotations
+
+import math
+import struct
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weights.convert.layout import Array
+from weights.convert.pickles import Allowed, Name, RefusedPickleError, read_pickle
+
+STORAGE_DTYPES = {
+    "FloatStorage": "<f4",
+    "DoubleStorage": "<f8",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+    "ShortStorage": "<i2",
+    "CharStorage": "|i1",
+    "ByteStorage": "|u1",
+    "BoolStorage": "|b1",
+}
+# The first pickle of a file in the older form, and the version in the second.
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+LEGACY_VERSION = 1001
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The memory of one or more tensors: its number type, its key in the file, how many numbers it has."""
+
+    dtype: np.dtype[Any]
+    key: str
+    count: int
+
+
+@dataclass(frozen=True)
+class PickledTensor:
+    """A window into a storage, as torch describes it: offset, shape and strides in numbers."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def read(self, data: bytes) -> Array:
+        """The tensor as an array of its own, from the bytes of its storage."""
+        if len(data) != self.storage.count * self.storage.dtype.itemsize:
+            raise RefusedPickleError(f"the storage {self.storage.key} has {len(data)} bytes")
+        flat = np.frombuffer(data, self.storage.dtype)
+        if math.prod(self.shape) > flat.size:
+            # A stride of 0 repeats numbers; no weight file needs it, and it could unfold to any size.
+            raise RefusedPickleError(f"a tensor larger than its storage {self.storage.key}")
+        if 0 in self.shape:
+            return np.empty(self.shape, self.storage.dtype)
+        reach = sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
+        if self.offset + reach >= flat.size:
+            raise RefusedPickleError(f"a tensor that reaches beyond its storage {self.storage.key}")
+        steps = tuple(stride * flat.itemsize for stride in self.strides)
+        window = np.lib.stride_tricks.as_strided(flat[self.offset :], self.shape, steps, writeable=False)
+        return np.array(window, order="C")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The content of a torch.save file: plain data, in which every tensor is still a `PickledTensor`."""
+
+    content: Any
+    read_storage: Callable[[Storage], bytes]
+
+    def array(self, value: Any) -> Array:
+        """The array of one tensor of the content. Raises RefusedPickleError when `value` is no tensor."""
+        if not isinstance(value, PickledTensor):
+            raise RefusedPickleError(f"a {type(value).__name__} where a tensor must be")
+        return value.read(self.read_storage(value.storage))
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read the torch.save file at `path`; RefusedPickleError for anything but tensors in plain data."""
+    if zipfile.is_zipfile(path):
+        return _read_zip(path)
+    return _read_legacy(BytesIO(path.read_bytes()))
+
+
+def _read_zip(path: Path) -> Checkpoint:
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        roots = [name.removesuffix("data.pkl") for name in names if name.endswith("/data.pkl")]
+        if len(roots) != 1:
+            raise RefusedPickleError("not a torch.save file: no data.pkl in the archive")
+        root = roots[0]
+        if f"{root}byteorder" in names and archive.read(f"{root}byteorder") != b"little":
+            raise RefusedPickleError("written on a big-endian machine")
+        content = read_pickle(BytesIO(archive.read(f"{root}data.pkl")), _allowed({}))
+
+    def read_storage(storage: Storage) -> bytes:
+        with zipfile.ZipFile(path) as archive:
+            try:
+                info = archive.getinfo(f"{root}data/{storage.key}")
+            except KeyError as error:
+                raise RefusedPickleError(f"the storage {storage.key} is missing") from error
+            # torch never compresses; a compressed member could unfold to any size.
+            if info.compress_type != zipfile.ZIP_STORED:
+                raise RefusedPickleError(f"the storage {storage.key} is compressed")
+            return archive.read(info)
+
+    return Checkpoint(content, read_storage)
+
+
+def _read_legacy(stream: BytesIO) -> Checkpoint:
+    if read_pickle(stream, Allowed()) != LEGACY_MAGIC or read_pickle(stream, Allowed()) != LEGACY_VERSION:
+        raise RefusedPickleError("not a torch.save file")
+    machine = read_pickle(stream, Allowed())
+    if not isinstance(machine, dict) or machine.get("little_endian") is not True:
+        raise RefusedPickleError("written on a big-endian machine")
+    storages: dict[str, Storage] = {}
+    content = read_pickle(stream, _allowed(storages))
+    data: dict[str, bytes] = {}
+    for key in read_pickle(stream, Allowed()):
+        if key not in storages:
+            raise RefusedPickleError(f"the storage {key} belongs to no tensor")
+        header = stream.read(8)
+        size_bytes = storages[key].count * storages[key].dtype.itemsize
+        data[key] = stream.read(size_bytes)
+        if len(header) != 8 or struct.unpack("<q", header)[0] != storages[key].count:
+            raise RefusedPickleError(f"the storage {key} is cut off or of another size")
+
+    def read_storage(storage: Storage) -> bytes:
+        if storage.key not in data:
+            raise RefusedPickleError(f"the storage {storage.key} is missing")
+        return data[storage.key]
+
+    return Checkpoint(content, read_storage)
+
+
+def _allowed(seen: dict[str, Storage]) -> Allowed:
+    """The names in a file of tensors; the storages met are noted in `seen`."""
+
+    def storage(identifier: tuple[Any, ...]) -> Storage:
+        kind, name, key, _, count = identifier[:5]
+        if kind != "storage" or not isinstance(name, Name) or not isinstance(key, str):
+            raise RefusedPickleError("a reference to something that is no storage")
+        if type(count) is not int or count < 0 or any(part is not None for part in identifier[5:]):
+            raise RefusedPickleError(f"the storage {key} is described in an unknown way")
+        found = Storage(np.dtype(STORAGE_DTYPES[name.name]), key, count)
+        return seen.setdefault(key, found)
+
+    return Allowed(
+        calls={
+            ("collections", "OrderedDict"): _ordered_dict,
+            ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+            ("torch._utils", "_rebuild_parameter"): _parameter,
+        },
+        mentions=frozenset(("torch", name) for name in STORAGE_DTYPES),
+        persistent=storage,
+    )
+
+
+def _ordered_dict(arguments: tuple[Any, ...]) -> dict[str, Any]:
+    if arguments:
+        raise RefusedPickleError("an OrderedDict made from something")
+    return {}
+
+
+def _tensor(arguments: tuple[Any, ...]) -> PickledTensor:
+    storage, offset, shape, strides = arguments[:4]
+    numbers = (offset, *shape, *strides)
+    if not isinstance(storage, Storage) or len(shape) != len(strides):
+        raise RefusedPickleError("a tensor described in an unknown way")
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise RefusedPickleError("a tensor with a negative offset, shape or stride")
+    return PickledTensor(storage, offset, tuple(shape), tuple(strides))
+
+
+def _parameter(arguments: tuple[Any, ...]) -> Any:
+    return arguments[0]
