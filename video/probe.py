@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
@@ -93,8 +93,7 @@ class GroupOfPictures:
 
     @property
     def keyframe_intervals(self) -> tuple[int, ...]:
-        pairs = zip(self.keyframe_packets, self.keyframe_packets[1:], strict=False)
-        return tuple(later - earlier for earlier, later in pairs)
+        return tuple(later - earlier for earlier, later in pairwise(self.keyframe_packets))
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,19 @@ from video.geometry import frame_orientation, square_pixel_size
 from video.opening import open_container
 from video.reader import Limits
 from video.sampling import Sampling, Timed
-from video.streams import choose_stream, declared_duration, frame_rate, measured_duration, prepare_decoder
+from video.streams import (
+    DEFAULT_FRAME_RATE,
+    choose_stream,
+    declared_duration,
+    frame_rate,
+    measured_duration,
+    prepare_decoder,
+)
 from video.tally import Tally, shortcomings
 
 log = logging.getLogger(__name__)
 
-# For containers that give neither: FFmpeg's own assumptions.
-DEFAULT_FRAME_RATE = Fraction(25)
+# For streams that give none; fine enough for any frame rate.
 DEFAULT_TIME_BASE = Fraction(1, 1_000_000)
 
 
@@ -126,7 +132,8 @@ class PyAvReader:
 
     def _timed_frames(self) -> Generator[Timed[av.VideoFrame], None, None]:
         """Every frame of the stream with its number and time, within the limits."""
-        step = 1 / (self._frame_rate or DEFAULT_FRAME_RATE)
+        rate = self._frame_rate or DEFAULT_FRAME_RATE
+        step = round(1 / rate / self._time_base) * self._time_base
         for frame in deinterlaced(decoded_frames(self._container, self._stream, self._tally)):
             pts = frame.pts
             seconds = self._tally.time(None if pts is None else pts * self._time_base, step=step)

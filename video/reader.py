@@ -21,24 +21,27 @@ DEFAULT_SAMPLING = Sampling.fps(4)
 class Limits:
     """What a file may cost. A file that declares or delivers more is refused.
 
-    `max_pixels` bounds one delivered frame: 8192 x 4320 (8K) and its portrait form pass, while a
-    740 kB file of 15872 x 15872 pixels, which takes 1.8 GB to decode, does not.
+    `max_pixels` bounds the area and `max_side_pixels` the longer side of one delivered frame: 8K
+    (8192 x 4320) upright or lying passes, while a 740 kB file of 15872 x 15872 pixels, which takes 1.8 GB
+    to decode, does not.
     `max_frames` bounds the decoded frames: 8.4 MB can hold 600,000 of them; a day at 10 a second passes.
     `max_seconds` bounds the presentation time from first to last frame: a day and its overlap.
     """
 
     max_pixels: int = 8192 * 4320
+    max_side_pixels: int = 8192
     max_frames: int = 1_000_000
     max_seconds: int = 25 * 3600
 
     def __post_init__(self) -> None:
-        if min(self.max_pixels, self.max_frames, self.max_seconds) < 1:
+        if min(self.max_pixels, self.max_side_pixels, self.max_frames, self.max_seconds) < 1:
             raise ValueError(f"limits must be at least 1: {self}")
 
     def check_size(self, path: Path, width: int, height: int) -> None:
-        """Raise `RefusedVideoError` for frames of more than `max_pixels`."""
-        if width * height > self.max_pixels:
-            cause = f"has frames of {width}x{height} pixels, more than the limit of {self.max_pixels}"
+        """Raise `RefusedVideoError` for frames of too large an area or side."""
+        if width * height > self.max_pixels or max(width, height) > self.max_side_pixels:
+            limit = f"{self.max_side_pixels} a side and {self.max_pixels} in all"
+            cause = f"has frames of {width}x{height} pixels, more than the limit of {limit}"
             raise RefusedVideoError(path, cause, "scale it down")
 
     def check_frames(self, path: Path, frames: int) -> None:
@@ -109,12 +112,12 @@ def open_video(
     """
     # The readers import this module's types.
     from video.pyav import PyAvReader
-    from video.stills import StillReader, open_image
+    from video.stills import StillReader, read_still
 
     path = Path(path)
     if backend != "pyav":
         raise ValueError(f"there is no video backend {backend!r}; choose from pyav")
-    image = open_image(path)
-    if image is not None:
-        return StillReader(path, image, sampling=sampling, limits=limits)
+    still = read_still(path, limits)
+    if still is not None:
+        return StillReader(path, still, sampling=sampling)
     return PyAvReader(path, sampling=sampling, limits=limits)

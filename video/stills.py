@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -39,67 +40,76 @@ _ORIENTATIONS = {
 }
 
 
-def open_image(path: Path) -> Image.Image | None:
-    """The file as a still image, its pixels not read yet; `None` if its content is none.
+@dataclass(frozen=True)
+class Still:
+    """A decoded image file: the upright [H,W,3] uint8 RGB picture and where it came from."""
 
-    Content decides, not the name. GIF and APNG are left to the video reader.
+    picture: npt.NDArray[np.uint8]
+    file_format: str
+    orientation: Orientation
+    pictures_in_file: int
+
+
+def read_still(path: Path, limits: Limits) -> Still | None:
+    """The first picture of an image file; `None` if the content (not the name) is no still image.
+
+    GIF and animated PNG are left to the video reader. Raises `UnreadableVideoError` for a picture that
+    does not decode and `RefusedVideoError` for one that exceeds `limits`.
     """
-    file = open(open_regular(path), "rb")  # noqa: SIM115 - the image takes the file over
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns of large pictures; the reader's own limit is checked instead.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(file, formats=FORMATS)
-    except UnidentifiedImageError:
-        file.close()
-        return None
-    except Image.DecompressionBombError as error:
-        file.close()
-        raise RefusedVideoError(path, "has too many pixels", "scale it down") from error
-    except BaseException:
-        file.close()
-        raise
-    if image.format == "PNG" and getattr(image, "is_animated", False):
-        file.close()
-        return None
-    return image
-
-
-class StillReader:
-    """Gives the one picture of an image file, upright; see `VideoReader`."""
-
-    def __init__(self, path: Path, image: Image.Image, *, sampling: Sampling, limits: Limits) -> None:
-        """Take over `image`, as `open_image` gives it."""
-        self._path = path
-        self._image = image
-        self._sampling = sampling
-        self._delivery: Delivery | None = None
-        self._orientation = _ORIENTATIONS.get(image.getexif().get(_ORIENTATION_TAG, 1), Orientation())
-        frames = getattr(image, "n_frames", 1)
-        self._warnings = (f"{frames} pictures in one file; reading the first",) if frames > 1 else ()
-        for warning in self._warnings:
-            log.warning("%s: %s", printable(path), warning)
+    with open(open_regular(path), "rb") as file, warnings.catch_warnings():
+        # Pillow has its own idea of too large; the limits decide here, before pixels are read.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            limits.check_size(path, *image.size)
-            self._picture = self._orientation.apply(_rgb(image))
+            with Image.open(file, formats=FORMATS) as image:
+                if image.format == "PNG" and getattr(image, "is_animated", False):
+                    return None
+                limits.check_size(path, *image.size)
+                return _decode(image)
+        except UnidentifiedImageError:
+            return None
+        except Image.DecompressionBombError as error:
+            raise RefusedVideoError(path, f"has too many pixels ({error})", "scale it down") from error
         except (OSError, ValueError, SyntaxError) as error:
             cause = f"holds no picture that decodes ({error})"
             raise UnreadableVideoError(path, cause, "check that it is complete") from error
-        finally:
-            image.close()
+
+
+def _decode(image: Image.Image) -> Still:
+    # PNG may carry its EXIF behind the pixels, so these come first.
+    pixels = _rgb(image)
+    orientation = _ORIENTATIONS.get(image.getexif().get(_ORIENTATION_TAG, 1), Orientation())
+    return Still(
+        picture=orientation.apply(pixels),
+        file_format=str(image.format).lower(),
+        orientation=orientation,
+        pictures_in_file=getattr(image, "n_frames", 1),
+    )
+
+
+class StillReader:
+    """Gives the one picture of an image file; see `VideoReader`."""
+
+    def __init__(self, path: Path, still: Still, *, sampling: Sampling) -> None:
+        self._path = path
+        self._still = still
+        self._sampling = sampling
+        self._delivery: Delivery | None = None
+        count = still.pictures_in_file
+        self._warnings = (f"{count} pictures in one file; reading the first",) if count > 1 else ()
+        for warning in self._warnings:
+            log.warning("%s: %s", printable(path), warning)
 
     @property
     def info(self) -> VideoInfo:
-        height, width = self._picture.shape[:2]
-        name = str(self._image.format).lower()
+        height, width = self._still.picture.shape[:2]
         return VideoInfo(
             path=self._path,
-            container=name,
-            codec=name,
+            container=self._still.file_format,
+            codec=self._still.file_format,
             width=width,
             height=height,
-            rotation_degrees=self._orientation.clockwise_degrees,
-            mirrored=self._orientation.mirrored,
+            rotation_degrees=self._still.orientation.clockwise_degrees,
+            mirrored=self._still.orientation.mirrored,
             frame_rate=None,
             time_base=TIME_BASE,
             frame_count=1,
@@ -123,14 +133,14 @@ class StillReader:
         if self._delivery is not None:
             raise RuntimeError("the frames of a reader can be read once")
         batcher = Batcher(size, TIME_BASE)
-        chosen = list(self._sampling.select([Timed(0, Fraction(0), self._picture)], Fraction(0)))
+        chosen = list(self._sampling.select([Timed(0, Fraction(0), self._still.picture)], Fraction(0)))
         for picture in chosen:
             yield from batcher.add(picture.frame, picture.index, 0)
         yield from batcher.rest()
         self._delivery = Delivery(1, 1, len(chosen), self._warnings)
 
     def close(self) -> None:
-        self._image.close()
+        """Nothing is held open."""
 
     def __enter__(self) -> StillReader:
         return self

@@ -14,6 +14,8 @@ from video.opening import CODECS, open_container
 
 # FFmpeg counts the duration of a container in microseconds.
 CONTAINER_TIME_BASE = Fraction(1, 1_000_000)
+# What FFmpeg assumes of streams that say nothing.
+DEFAULT_FRAME_RATE = Fraction(25)
 # Cover art and thumbnails are pictures of the film, not the film.
 _NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
@@ -26,10 +28,8 @@ def choose_stream(path: Path, container: InputContainer) -> tuple[VideoStream, s
     """
     films = [stream for stream in container.streams.video if not stream.disposition & _NO_FILM]
     if not films:
-        kinds = sorted({str(stream.type) for stream in container.streams}) or ["no streams"]
-        raise UnreadableVideoError(
-            path, f"has no video stream ({', '.join(kinds)})", "give a file with video"
-        )
+        kinds = sorted({_kind(stream) for stream in container.streams}) or ["no streams"]
+        raise UnreadableVideoError(path, f"holds no video, only {', '.join(kinds)}", "give a file with video")
     readable = [stream for stream in films if _decodable(stream)]
     if not readable:
         codec = films[0].codec_context.name if films[0].codec_context is not None else "an unknown codec"
@@ -41,6 +41,10 @@ def choose_stream(path: Path, container: InputContainer) -> tuple[VideoStream, s
         f"{len(films)} video streams; reading stream {chosen.index} "
         f"({chosen.codec_context.name}, {chosen.width}x{chosen.height})"
     )
+
+
+def _kind(stream: Stream) -> str:
+    return "an attached picture" if stream.type == "video" else stream.type
 
 
 def _decodable(stream: VideoStream) -> bool:
@@ -95,14 +99,21 @@ def _clock_seconds(text: str) -> Fraction | None:
 
 
 def measured_duration(path: Path, stream_index: int, *, max_pixels: int) -> Fraction:
-    """The span of the stream's packets in seconds, found by reading the file without decoding it."""
+    """The span of the stream's packets in seconds, found by reading the file without decoding it.
+
+    Where packets have no times (raw streams), each counts as one frame of the declared rate.
+    """
     first: Fraction | None = None
     end = Fraction(0)
+    packets = 0
     with open_container(path, max_pixels=max_pixels) as container:
-        for packet in container.demux(container.streams[stream_index]):
+        stream = next(each for each in container.streams.video if each.index == stream_index)
+        for packet in container.demux(stream):
+            packets += packet.size > 0
             if packet.pts is None:
                 continue
             start = packet.pts * packet.time_base
             first = start if first is None else min(first, start)
             end = max(end, start + (packet.duration or 0) * packet.time_base)
-    return Fraction(0) if first is None else max(end - first, Fraction(0))
+        rate = frame_rate(stream) or DEFAULT_FRAME_RATE
+    return packets / rate if first is None else end - first

@@ -59,7 +59,7 @@ def hlg_to_scene(signal: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def compress(nits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Nits of the source display to nits of the SDR display: the EETF of ITU-R BT.2390, black at 0.
 
-    Below the knee (94 nits) light passes unchanged, so faces keep their contrast; above it, highlights
+    Below the knee (88 nits) light passes unchanged, so faces keep their contrast; above it, highlights
     are rolled off until the source's peak meets the SDR peak.
     """
     source_peak, sdr_peak = nits_to_pq(np.array((SOURCE_PEAK_NITS, SDR_PEAK_NITS)))
