@@ -98,28 +98,31 @@ class Store:
             )
         return self._weight_file(spec, path, found, record.source if record else "found in the cache")
 
-    def import_file(self, name: str, path: Path) -> WeightFile:
+    def import_file(self, name: str, path: Path, *, origin: str | None = None) -> WeightFile:
         """Take the user's file at `path` into the cache as `name`, converting it first where `name` needs it.
 
-        Raises CorruptWeightsError when it is another file than the registered one.
+        `origin` replaces "imported by the user" as the source that reports name. Raises CorruptWeightsError
+        when it is another file than the registered one.
         """
         spec = self.registry.get(name)
         if not path.is_file():
             raise MissingWeightsError(f"{path}: no such file; nothing was imported as {name}")
+        source = origin or f"imported by the user ({path.name})"
         try:
             if spec.raw_names and not self._is_final(spec, path):
-                return self._import_raw(spec, self.registry.get(spec.raw_names[0]), path)
+                return self._import_raw(spec, path, source)
             with self._cache.locked(spec), self._cache.part(spec) as part:
                 shutil.copyfile(path, part)
-                return self._admit(spec, part, _imported(path))
+                return self._admit(spec, part, source)
         except CorruptWeightsError as error:
             described = spec.sources[0].describe()
             raise CorruptWeightsError(
                 f"{path}: cannot be imported as {name} ({error}); it must be the file of: {described}"
             ) from error
 
-    def _import_raw(self, spec: WeightSpec, raw: WeightSpec, path: Path) -> WeightFile:
+    def _import_raw(self, spec: WeightSpec, path: Path, source: str) -> WeightFile:
         """Import the raw file of a converted weight; it is kept and pinned only if it could be converted."""
+        raw = self.registry.get(spec.raw_names[0])
         with (
             self._cache.locked(spec),
             self._cache.locked(raw),
@@ -129,8 +132,8 @@ class Store:
             shutil.copyfile(path, raw_part)
             digest = self._checked_digest(raw, raw_part)
             self._convert(spec, raw_part, digest, part)
-            self._admit(raw, raw_part, _imported(path))
-            return self._admit(spec, part, f"converted from {raw.name}, {_imported(path)}")
+            self._admit(raw, raw_part, source)
+            return self._admit(spec, part, f"converted from {raw.name}, {source}")
 
     def verify(self) -> list[Verification]:
         """Hash every weight file that is here and compare."""
@@ -259,10 +262,6 @@ class Store:
     def _weight_file(self, spec: WeightSpec, path: Path, sha256: str, source: str) -> WeightFile:
         pinned: Pin = "sha256" if spec.sha256 is not None else "first use"
         return WeightFile(spec.name, path, sha256, spec.licence, spec.commercial_use, pinned, source)
-
-
-def _imported(path: Path) -> str:
-    return f"imported by the user ({path.name})"
 
 
 _PIN_WORDS: dict[Pin, str] = {"sha256": "the registry", "first use": "this cache's first use"}

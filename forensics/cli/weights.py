@@ -1,0 +1,248 @@
+"""`forensics weights`: list, fetch, verify, import and export the weight files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import Progress as Bars
+
+from weights.bundle import read_bundle, write_bundle
+from weights.errors import CorruptWeightsError, MissingWeightsError, WeightsError
+from weights.results import PlannedFetch, WeightFile
+from weights.spec import WeightSpec
+from weights.store import Store
+from weights.streams import Progress
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+ALL = "all"
+KILOBYTE = 1_000
+MEGABYTE = 1_000_000
+
+
+def _store_options(command: Command) -> Command:
+    """The options every verb has."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Write the result as JSON to standard output."),
+        click.option("--offline", is_flag=True, help="Open no network connection."),
+        click.option(
+            "--cache-dir",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="The cache folder; else FORENSICS_CACHE, else the user's cache folder.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group("weights")
+def weights_group() -> None:
+    """List, fetch, verify, import and export the weight files."""
+
+
+@weights_group.command("list")
+@_store_options
+def list_weights(as_json: bool, offline: bool, cache_dir: Path | None) -> None:
+    """Show every known weight: whether it is here, its size, licence, users and sources."""
+    store = Store(cache_dir, offline=offline)
+    planned = {fetch.spec.name: fetch for fetch in store.plan(store.registry.names())}
+    _show_plan(list(planned.values()), as_json)
+
+
+@weights_group.command("fetch")
+@click.argument("names", nargs=-1, required=True)
+@click.option("--plan", "plan_only", is_flag=True, help="Show sizes, licences and sources; fetch nothing.")
+@_store_options
+def fetch_weights(
+    names: tuple[str, ...], plan_only: bool, as_json: bool, offline: bool, cache_dir: Path | None
+) -> None:
+    """Fetch the weights NAMES, or `all` that can be fetched without you bringing a file."""
+    store = Store(cache_dir, offline=offline)
+    planned = store.plan(_fetchable(store) if ALL in names else names)
+    if plan_only:
+        _show_plan(planned, as_json)
+        return
+    fetched: list[WeightFile] = []
+    failed: list[str] = []
+    for step in planned:
+        _show_licence(step.spec)
+        try:
+            with _progress_bar(step.spec.name) as progress:
+                fetched.append(store.fetch(step.spec.name, progress=progress, replace_damaged=True))
+        except WeightsError as error:
+            # With several names one dead server must not keep the others away; the exit code tells.
+            if len(planned) == 1:
+                raise
+            click.echo(f"{error}", err=True)
+            failed.append(step.spec.name)
+    _show_files(fetched, as_json)
+    if failed:
+        raise MissingWeightsError(
+            f"{len(failed)} of {len(planned)} weights could not be fetched: {', '.join(failed)}; "
+            "the lines above say why"
+        )
+
+
+@weights_group.command("verify")
+@_store_options
+def verify_weights(as_json: bool, offline: bool, cache_dir: Path | None) -> None:
+    """Hash every weight that is here again and compare."""
+    results = Store(cache_dir, offline=offline).verify()
+    if as_json:
+        _show_json(
+            [
+                {
+                    "name": result.name,
+                    "path": str(result.path),
+                    "sound": result.sound,
+                    "detail": result.detail,
+                }
+                for result in results
+            ]
+        )
+    else:
+        for result in results:
+            click.echo(f"{'ok     ' if result.sound else 'REFUSED'}  {result.name}  {result.detail}")
+    damaged = [result.name for result in results if not result.sound]
+    if damaged:
+        raise CorruptWeightsError(
+            f"{', '.join(damaged)}: not the bytes they must be; `forensics weights fetch` gets them again"
+        )
+    if not results and not as_json:
+        click.echo("no weights are here yet; `forensics weights fetch NAME`")
+
+
+@weights_group.command("import")
+@click.argument("name_or_bundle")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@_store_options
+def import_weights(
+    name_or_bundle: str, file: Path | None, as_json: bool, offline: bool, cache_dir: Path | None
+) -> None:
+    """Take FILE into the cache as the weight NAME, or every weight of a bundle made by `export`.
+
+    \b
+    forensics weights import NAME FILE
+    forensics weights import BUNDLE
+    """
+    store = Store(cache_dir, offline=offline)
+    if file is not None:
+        _show_licence(store.registry.get(name_or_bundle))
+        imported = [store.import_file(name_or_bundle, file)]
+    elif name_or_bundle in store.registry.names():
+        raise click.UsageError(f"which file? `forensics weights import {name_or_bundle} FILE`")
+    else:
+        imported = read_bundle(store, Path(name_or_bundle))
+    _show_files(imported, as_json)
+
+
+@weights_group.command("export")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("names", nargs=-1)
+@_store_options
+def export_weights(
+    bundle: Path, names: tuple[str, ...], as_json: bool, offline: bool, cache_dir: Path | None
+) -> None:
+    """Write the cached weights (or only NAMES) to the tar file BUNDLE for a machine without a network."""
+    exported = write_bundle(Store(cache_dir, offline=offline), bundle, names=names or None)
+    _show_files(exported, as_json)
+
+
+def _fetchable(store: Store) -> list[str]:
+    """The weights that need no file from the user, in the order of the registry."""
+    names = []
+    for name in store.registry.names():
+        chain = [name, *store.registry.get(name).raw_names]
+        sources = [source for link in chain for source in store.registry.get(link).sources]
+        if store.plan([name])[-1].present or any(source.needs_network for source in sources):
+            names.append(name)
+    return names
+
+
+def _show_licence(spec: WeightSpec) -> None:
+    if not spec.commercial_use:
+        click.echo(f"{spec.name}: the licence forbids commercial use ({spec.licence})", err=True)
+
+
+def _show_plan(planned: Sequence[PlannedFetch], as_json: bool) -> None:
+    if as_json:
+        _show_json([_plan_record(step) for step in planned])
+        return
+    rows = [("NAME", "HERE", "SIZE", "LICENCE", "USED BY", "SOURCES")]
+    for step in planned:
+        spec = step.spec
+        licence = spec.licence if spec.commercial_use else f"{spec.licence} (no commercial use)"
+        used_by = ", ".join(spec.used_by) or "-"
+        here = "yes" if step.present else "no"
+        rows.append((spec.name, here, _size(spec.size_bytes), licence, used_by, "; ".join(step.sources)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    missing = [step.spec for step in planned if not step.present]
+    known = sum(spec.size_bytes or 0 for spec in missing)
+    unknown = sum(spec.size_bytes is None for spec in missing)
+    click.echo(f"not here: {len(missing)}, {_size(known)} and {unknown} of unknown size")
+
+
+def _plan_record(step: PlannedFetch) -> dict[str, Any]:
+    spec = step.spec
+    return {
+        "name": spec.name,
+        "present": step.present,
+        "size_bytes": spec.size_bytes,
+        "sha256": spec.sha256,
+        "licence": spec.licence,
+        "commercial_use": spec.commercial_use,
+        "used_by": list(spec.used_by),
+        "trained_with": spec.trained_with,
+        "paper": spec.paper,
+        "description": spec.description,
+        "sources": list(step.sources),
+    }
+
+
+def _show_files(files: Sequence[WeightFile], as_json: bool) -> None:
+    if as_json:
+        _show_json([{**vars(weight), "path": str(weight.path)} for weight in files])
+        return
+    for weight in files:
+        click.echo(f"{weight.name}  {weight.path}  sha256 {weight.sha256} (pinned by {weight.pinned})")
+
+
+def _show_json(records: list[dict[str, Any]]) -> None:
+    click.echo(json.dumps({"weights": records}, indent=2, allow_nan=False))
+
+
+def _size(size_bytes: int | None) -> str:
+    if size_bytes is None:
+        return "?"
+    if size_bytes < MEGABYTE:
+        return f"{size_bytes / KILOBYTE:,.1f} kB"
+    return f"{size_bytes / MEGABYTE:,.1f} MB"
+
+
+@contextmanager
+def _progress_bar(name: str) -> Iterator[Progress]:
+    """A download bar on standard error, only where someone can see it."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task(name, total=None)
+
+        def report(done_bytes: int, total_bytes: int | None) -> None:
+            bars.update(task, completed=done_bytes, total=total_bytes)
+
+        yield report
