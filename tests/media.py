@@ -180,13 +180,30 @@ def ten_bit(path: Path, count: int = 6) -> Path:
     return encode(path, rgb_frames(count), pix_fmt="yuv420p10le")
 
 
+def full_range_bt709(path: Path, count: int = 3) -> Path:
+    frames = (
+        frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="JPEG")
+        for frame in rgb_frames(count)
+    )
+    return encode(path, frames, color_range=PC, colorspace=BT709, color_primaries=BT709, color_trc=BT709)
+
+
+def undeclared_hd(path: Path, count: int = 3) -> Path:
+    """BT.709 samples of 1280 x 720 that nothing says are BT.709."""
+    frames = (
+        frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        for frame in rgb_frames(count, 1280, 720)
+    )
+    return encode(path, frames, color_range=0, colorspace=2)
+
+
 def anamorphic(path: Path, ratio: Fraction, count: int = 6) -> Path:
     return encode(path, rgb_frames(count), sample_aspect_ratio=ratio)
 
 
 def interlaced(path: Path, count: int = 12) -> Path:
-    """White bars that move eight pixels a field, top field first."""
-    parameters = "interlaced=1:tff=1"
+    """White bars that move eight pixels a field, bottom field first."""
+    parameters = "interlaced=1:bff=1"
     return encode(path, _fields(count), options={"crf": "5", "x264-params": parameters})
 
 
@@ -195,7 +212,7 @@ def _fields(count: int) -> Iterator[av.VideoFrame]:
         image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         for field in (0, 1):
             left = 4 + 8 * (2 * number + field) % (WIDTH - 24)
-            image[field::2, left : left + 16] = 255
+            image[1 - field :: 2, left : left + 16] = 255
         yield av.VideoFrame.from_ndarray(image, format="rgb24")
 
 
@@ -246,7 +263,8 @@ def truncated(path: Path, count: int = 50) -> Path:
 
 def corrupted(path: Path, count: int = 60) -> Path:
     """An MP4 with sixty bytes of its pictures flipped, always the same ones."""
-    noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    # Grey, so that spreading chroma one way or the other makes no difference.
+    noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 1), dtype=np.uint8).repeat(3, axis=2)
     frames = (
         av.VideoFrame.from_ndarray(np.roll(noise, 3 * shift, axis=1), format="rgb24")
         for shift in range(count)

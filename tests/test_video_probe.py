@@ -74,7 +74,7 @@ def test_hdr_and_pixel_shape_and_fields(tmp_path: Path) -> None:
     assert probe(media.anamorphic(tmp_path / "a.mp4", Fraction(16, 11))).sample_aspect_ratio == Fraction(
         16, 11
     )
-    assert probe(media.interlaced(tmp_path / "i.mp4")).field_order == "top field first"
+    assert probe(media.interlaced(tmp_path / "i.mp4")).field_order == "bottom field first"
 
 
 def test_all_streams_are_listed(tmp_path: Path) -> None:

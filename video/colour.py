@@ -34,6 +34,11 @@ _FLAGS = (
 )
 
 
+def is_hd(width: int, height: int) -> bool:
+    """Whether pictures of this size are guessed to be BT.709 rather than BT.601."""
+    return width >= HD_MIN_WIDTH or height >= HD_MIN_HEIGHT
+
+
 def matrix_of(frame: av.VideoFrame) -> Colorspace | None:
     """The matrix that turns this frame's YCbCr into RGB; `None` for frames that are RGB already.
 
@@ -42,8 +47,8 @@ def matrix_of(frame: av.VideoFrame) -> Colorspace | None:
     """
     if frame.format.is_rgb:
         return None
-    guess = frame.height >= HD_MIN_HEIGHT or frame.width >= HD_MIN_WIDTH
-    return _MATRICES.get(frame.colorspace, Colorspace.ITU709 if guess else Colorspace.ITU601)
+    guess = Colorspace.ITU709 if is_hd(frame.width, frame.height) else Colorspace.ITU601
+    return _MATRICES.get(frame.colorspace, guess)
 
 
 def colour_warnings(frame: av.VideoFrame) -> list[str]:

@@ -29,8 +29,8 @@ from video.streams import (
     choose_stream,
     declared_duration,
     frame_rate,
-    measured_duration,
     prepare_decoder,
+    scan_packets,
 )
 from video.tally import Tally, shortcomings
 
@@ -91,7 +91,8 @@ class PyAvReader:
         self._first = None
         duration = self._duration
         if self._sampling.needs_duration and duration is None:
-            duration = measured_duration(self._path, self._stream.index, max_pixels=self._limits.max_pixels)
+            scan = scan_packets(self._path, self._stream.index, max_pixels=self._limits.max_pixels)
+            duration = scan.duration_seconds
         batcher = Batcher(size, self._time_base)
         sampled = 0
         shape: tuple[int, ...] | None = None

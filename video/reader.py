@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from video.backends import BACKENDS, DEFAULT_BACKEND
 from video.errors import RefusedVideoError
 from video.frames import Delivery, FrameBatch, VideoInfo
 from video.sampling import Sampling
@@ -103,21 +104,27 @@ def open_video(
     *,
     sampling: Sampling = DEFAULT_SAMPLING,
     limits: Limits = DEFAULT_LIMITS,
-    backend: str = "pyav",
+    backend: str = DEFAULT_BACKEND,
 ) -> VideoReader:
     """Open a video or a still image (a video of one frame) for reading; the file is never written.
 
     Raises `UnreadableVideoError` when there is no picture to be had, `RefusedVideoError` when the file
-    is of a kind that is not accepted or exceeds `limits`, and `ValueError` for an unknown backend.
+    exceeds `limits` or is of a kind that is not accepted (`video.backends` says what each backend
+    accepts), and `ValueError` for an unknown backend.
     """
     # The readers import this module's types.
-    from video.pyav import PyAvReader
     from video.stills import StillReader, read_still
 
+    if backend not in BACKENDS:
+        raise ValueError(f"there is no video backend {backend!r}; choose from {', '.join(BACKENDS)}")
     path = Path(path)
-    if backend != "pyav":
-        raise ValueError(f"there is no video backend {backend!r}; choose from pyav")
     still = read_still(path, limits)
     if still is not None:
         return StillReader(path, still, sampling=sampling)
+    if backend == "decord":
+        from video.decord import DecordReader
+
+        return DecordReader(path, sampling=sampling, limits=limits)
+    from video.pyav import PyAvReader
+
     return PyAvReader(path, sampling=sampling, limits=limits)

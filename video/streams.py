@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -98,22 +99,40 @@ def _clock_seconds(text: str) -> Fraction | None:
     return hours * 3600 + minutes * 60 + seconds
 
 
-def measured_duration(path: Path, stream_index: int, *, max_pixels: int) -> Fraction:
-    """The span of the stream's packets in seconds, found by reading the file without decoding it.
+@dataclass(frozen=True)
+class PacketScan:
+    """What the packets of a stream say, found by reading the file without decoding it.
+
+    `pts` are the times of the packets to be shown, ascending, in the stream's time base;
+    `discarded` counts those that an edit list hides; `untimed` those without a time.
+    """
+
+    pts: tuple[int, ...]
+    discarded: int
+    untimed: int
+    duration_seconds: Fraction
+
+
+def scan_packets(path: Path, stream_index: int, *, max_pixels: int) -> PacketScan:
+    """Read all packets of a stream.
 
     Where packets have no times (raw streams), each counts as one frame of the declared rate.
     """
-    first: Fraction | None = None
+    pts: list[int] = []
     end = Fraction(0)
-    packets = 0
+    discarded = untimed = 0
     with open_container(path, max_pixels=max_pixels) as container:
         stream = next(each for each in container.streams.video if each.index == stream_index)
         for packet in container.demux(stream):
-            packets += packet.size > 0
-            if packet.pts is None:
+            if packet.size == 0:
                 continue
-            start = packet.pts * packet.time_base
-            first = start if first is None else min(first, start)
-            end = max(end, start + (packet.duration or 0) * packet.time_base)
+            if packet.is_discard:
+                discarded += 1
+            elif packet.pts is None:
+                untimed += 1
+            else:
+                pts.append(packet.pts)
+                end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
         rate = frame_rate(stream) or DEFAULT_FRAME_RATE
-    return packets / rate if first is None else end - first
+        start = min(pts) * (stream.time_base or Fraction(0)) if pts else Fraction(0)
+    return PacketScan(tuple(sorted(pts)), discarded, untimed, end - start if pts else untimed / rate)

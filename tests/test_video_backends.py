@@ -1,0 +1,242 @@
+"""One contract for all backends: frames, times and colours equal an independent decode, or a refusal.
+
+`LIMITATIONS` is held to both ways: what a backend is not excused from must come out right, and what it is
+excused from must really go wrong with it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
+
+import av
+import av.error
+import cv2
+import media
+import numpy as np
+import pytest
+from media import Picture
+
+from video import decord
+from video.backends import BACKENDS, LIMITATIONS, ClipKind, capability_rows
+from video.decord import DecordProcess
+from video.errors import RefusedVideoError, UnreadableVideoError, VideoError
+from video.reader import open_video
+from video.sampling import Sampling
+
+needs_decord = pytest.mark.skipif(find_spec("decord") is None, reason="decord has no wheel here")
+
+
+def backend_params() -> list[object]:
+    return [pytest.param(name, marks=needs_decord) if name == "decord" else name for name in BACKENDS]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """How to make a clip, and what becomes of a plainly decoded picture before it is shown."""
+
+    name: str
+    make: Callable[[Path], object]
+    shown: Callable[[Picture], Picture] = lambda picture: picture
+    stream: int = 0
+    warning: str | None = None
+
+
+# A PQ signal of 0.4 is 32.4 nits (ST 2084), below the knee of the tone curve; see test_video_colour.
+PQ_LEVELS = (64 + round(876 * 0.4), 512, 512)
+PQ_GREY = round(255 * (32.45 / 203) ** (1 / 2.4))
+
+CLIPS = {
+    ClipKind.B_FRAMES: Clip("b.mp4", media.h264),
+    ClipKind.OPEN_GOP: Clip("open.mp4", media.h264_open_gop),
+    ClipKind.HEVC: Clip("hevc.mp4", media.hevc),
+    ClipKind.VP9: Clip("vp9.webm", media.vp9),
+    ClipKind.AV1: Clip("av1.mp4", media.av1),
+    ClipKind.AVI: Clip("mpeg4.avi", media.mpeg4_avi),
+    ClipKind.TRANSPORT_STREAM: Clip("stream.ts", media.h264),
+    ClipKind.VARIABLE_RATE: Clip("vfr.mp4", media.vfr),
+    ClipKind.ROTATED: Clip(
+        "turned.mp4",
+        lambda path: media.with_matrix(path, media.TURNS[90]),
+        lambda picture: np.rot90(picture, -1),
+    ),
+    ClipKind.MIRRORED: Clip(
+        "mirrored.mp4", lambda path: media.with_matrix(path, media.MIRROR), lambda picture: picture[:, ::-1]
+    ),
+    ClipKind.EDIT_LIST: Clip("trimmed.mp4", media.edit_list),
+    ClipKind.ANAMORPHIC: Clip(
+        "wide.mp4",
+        lambda path: media.anamorphic(path, Fraction(16, 11)),
+        lambda picture: cv2.resize(picture, (186, 96), interpolation=cv2.INTER_CUBIC).astype(np.uint8),
+    ),
+    ClipKind.ODD_SIZE: Clip("odd.mp4", media.odd_size),
+    ClipKind.TEN_BIT: Clip("ten.mp4", media.ten_bit),
+    ClipKind.FULL_RANGE_BT709: Clip(
+        "full.mp4", media.full_range_bt709, lambda picture: media.picture(media.read_number(picture))
+    ),
+    ClipKind.UNDECLARED_HD: Clip(
+        "hd.mp4", media.undeclared_hd, lambda picture: media.picture(media.read_number(picture), 1280, 720)
+    ),
+    # The bars are upright, so the field shown first, each row twice, is what a perfect filter gives.
+    ClipKind.INTERLACED: Clip(
+        "fields.mp4", media.interlaced, lambda picture: picture[1::2].repeat(2, axis=0)
+    ),
+    ClipKind.HDR: Clip(
+        "pq.mp4",
+        lambda path: media.hdr(path, PQ_LEVELS, media.PQ),
+        lambda picture: np.full_like(picture, PQ_GREY),
+        warning="tone-mapped",
+    ),
+    ClipKind.SEVERAL_STREAMS: Clip("two.mp4", media.two_streams, stream=1, warning="reading stream 1"),
+    ClipKind.SIZE_CHANGE: Clip("sizes.ts", media.size_change, warning="size changes to 64x48"),
+    ClipKind.TRUNCATED: Clip("half.mp4", media.truncated, warning="incomplete"),
+    ClipKind.CORRUPTED: Clip("corrupt.mp4", media.corrupted, warning="corrupt"),
+}
+
+
+def truth(path: Path, clip: Clip) -> tuple[list[Picture], list[Fraction]]:
+    """The pictures and times of a plain decode by PyAV, without any code of this project."""
+    pictures, times = [], []
+    with av.open(str(path)) as container:
+        stream = container.streams.video[clip.stream]
+        # What damage looks like depends on the number of threads.
+        stream.codec_context.thread_count = 1
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.error.InvalidDataError:
+                continue
+            for frame in frames:
+                pictures.append(clip.shown(frame.to_ndarray(format="rgb24")))
+                times.append(frame.pts * stream.time_base)
+    return pictures, times
+
+
+def assert_equal_pictures(found: list[Picture], expected: list[Picture]) -> None:
+    assert [picture.shape for picture in found] == [picture.shape for picture in expected]
+    for number, (one, other) in enumerate(zip(found, expected, strict=True)):
+        # The conversions to RGB differ by rounding and by how they spread chroma, at edges the most.
+        assert np.abs(one.astype(int) - other).mean() < 4, f"frame {number}"
+        assert np.abs(np.median(one.astype(int) - other)) <= 2, f"frame {number}"
+
+
+def test_every_kind_has_a_clip() -> None:
+    assert set(CLIPS) == set(ClipKind)
+
+
+@pytest.mark.parametrize("kind", ClipKind, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("backend", backend_params())
+def test_a_backend_decodes_exactly_or_refuses(tmp_path: Path, backend: str, kind: ClipKind) -> None:
+    clip = CLIPS[kind]
+    path = tmp_path / clip.name
+    clip.make(path)
+    if kind in LIMITATIONS[backend]:
+        with pytest.raises(VideoError, match="use the PyAV backend"):
+            read(path, backend)
+        return
+    pictures, times, warnings = read(path, backend)
+    expected_pictures, expected_times = truth(path, clip)
+    assert times == expected_times
+    assert_equal_pictures(pictures, expected_pictures)
+    if clip.warning is None:
+        assert warnings == ()
+    else:
+        assert any(clip.warning in warning for warning in warnings)
+
+
+def read(path: Path, backend: str) -> tuple[list[Picture], list[Fraction], tuple[str, ...]]:
+    with open_video(path, sampling=Sampling.all(), backend=backend) as reader:
+        batches = list(reader.batches(7))
+        time_base = reader.info.time_base
+        assert [int(i) for b in batches for i in b.index] == list(range(sum(len(b) for b in batches)))
+        times = [int(pts) * time_base for batch in batches for pts in batch.pts]
+        return [picture for batch in batches for picture in batch.data], times, reader.delivery.warnings
+
+
+@needs_decord
+@pytest.mark.parametrize("kind", LIMITATIONS["decord"], ids=lambda kind: kind.name)
+def test_decord_left_alone_really_goes_wrong(tmp_path: Path, kind: ClipKind) -> None:
+    clip = CLIPS[kind]
+    path = tmp_path / clip.name
+    clip.make(path)
+    expected_pictures, expected_times = truth(path, clip)
+    with (
+        pytest.raises((AssertionError, UnreadableVideoError)),
+        DecordProcess.started(path, list(range(len(expected_times))), until=10**6) as worker,
+    ):
+        assert_right(worker, expected_pictures, expected_times)
+
+
+def assert_right(worker: DecordProcess, pictures: list[Picture], times: list[Fraction]) -> None:
+    assert len(worker.seconds) == len(times)
+    np.testing.assert_allclose(worker.seconds, [float(time) for time in times], atol=0.002)
+    assert_equal_pictures([worker.picture() for _ in times], pictures)
+    worker.finish()
+
+
+@needs_decord
+@pytest.mark.parametrize(
+    "sampling", [Sampling.fps(4), Sampling.every(7), Sampling.spread(3), Sampling.all(end_seconds=0.5)]
+)
+def test_backends_sample_alike(tmp_path: Path, sampling: Sampling) -> None:
+    path = media.h264_open_gop(tmp_path / "clip.mp4")
+    found = []
+    for backend in BACKENDS:
+        with open_video(path, sampling=sampling, backend=backend) as reader:
+            (batch,) = reader.batches(100)
+            numbers = [media.read_number(picture) for picture in batch.data]
+            found.append((numbers, batch.index.tolist(), batch.pts.tolist(), reader.delivery.sampled))
+            assert numbers == batch.index.tolist()
+    assert found[0] == found[1]
+
+
+@needs_decord
+def test_a_decord_that_stalls_is_killed_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = media.h264(tmp_path / "clip.mp4")
+    monkeypatch.setattr(decord, "_COMMAND", [sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(decord, "STALL_SECONDS", 0.2)
+    with (
+        open_video(path, backend="decord") as reader,
+        pytest.raises(UnreadableVideoError, match="stalled or died"),
+    ):
+        list(reader.batches(4))
+
+
+@needs_decord
+def test_decord_never_enters_this_process(tmp_path: Path) -> None:
+    read(media.h264(tmp_path / "clip.mp4"), "decord")
+    assert "decord" not in sys.modules
+
+
+@needs_decord
+def test_nothing_beside_the_evidence_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = media.h264(tmp_path / "clip.mp4")
+    (tmp_path / "numpy.py").write_text("raise SystemExit('imported from the evidence folder')")
+    monkeypatch.chdir(tmp_path)
+    assert len(read(path, "decord")[0]) == 20
+
+
+def test_a_missing_decord_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = media.h264(tmp_path / "clip.mp4")
+    monkeypatch.setattr(decord, "find_spec", lambda name: None)
+    with pytest.raises(RefusedVideoError, match="not installed here; use the PyAV backend"):
+        open_video(path, backend="decord")
+
+
+def test_the_worker_imports_no_other_ffmpeg() -> None:
+    code = "import sys, video.decord_worker; sys.exit('av' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ), check=False).returncode == 0
+
+
+def test_the_table_has_a_row_for_every_kind() -> None:
+    rows = capability_rows()
+    assert [row.kind for row in rows] == [kind.value for kind in ClipKind]
+    assert all(len(row.answers) == len(BACKENDS) for row in rows)
+    assert {row.answers[0] for row in rows} == {"yes"}
+    assert sum(row.answers[1] != "yes" for row in rows) == len(LIMITATIONS["decord"])
