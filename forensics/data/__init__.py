@@ -1,0 +1,1 @@
+"""Training material: self-blended pairs, augmentation, manifests and the cache of features."""

@@ -1,0 +1,137 @@
+"""What the world does to a picture before anyone analyses it: scaling, blur, noise, light, compression.
+
+One `Augmentation` is drawn for a pair and applied to each member, so that real and fake have been through
+exactly the same and compression is never the label.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from forensics.data.compress import h264_still, jpeg
+
+Image = npt.NDArray[np.uint8]
+
+# Luma weights of ITU-R BT.601, those of JPEG.
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """How often (`*_share`) and how strongly a picture is treated. Ranges are drawn from evenly, the face's
+    size and the blur on a logarithmic scale; `face_pixels` is the longer box side to scale down to."""
+
+    flip_share: float = 0.5
+    scale_share: float = 0.5
+    face_pixels: tuple[float, float] = (64.0, 160.0)
+    blur_share: float = 0.2
+    blur_pixels: tuple[float, float] = (0.4, 1.5)
+    light_share: float = 0.5
+    gain: tuple[float, float] = (0.8, 1.25)
+    lift_levels: tuple[float, float] = (-25.0, 25.0)
+    gamma: tuple[float, float] = (0.75, 1.33)
+    noise_share: float = 0.2
+    noise_levels: tuple[float, float] = (1.0, 6.0)
+    grey_share: float = 0.05
+    jpeg_share: float = 0.4
+    jpeg_quality: tuple[int, int] = (40, 100)
+    h264_share: float = 0.5
+    h264_crf: tuple[int, int] = (23, 38)
+
+    def __post_init__(self) -> None:
+        shares = {name: value for name, value in vars(self).items() if name.endswith("_share")}
+        wrong = {name: value for name, value in shares.items() if not 0 <= value <= 1}
+        if wrong:
+            raise ValueError(f"shares lie between 0 and 1: {wrong}")
+
+
+DEFAULT_AUGMENTATION = AugmentSettings()
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """One drawn treatment; `None` and 1.0 leave a step out. `scale` is that of width and height; the noise
+    is drawn anew from `noise_seed` for every picture, so it is the same for both members of a pair."""
+
+    flip: bool = False
+    scale: float = 1.0
+    blur_pixels: float | None = None
+    gain: float = 1.0
+    lift_levels: float = 0.0
+    gamma: float = 1.0
+    noise_levels: float | None = None
+    noise_seed: int = 0
+    grey: bool = False
+    jpeg_quality: int | None = None
+    h264_crf: int | None = None
+
+    def apply(self, image: Image) -> Image:
+        """`image` [H,W,3] uint8 RGB treated; [H',W',3] with H' and W' scaled."""
+        values = (image[:, ::-1] if self.flip else image).astype(np.float32)
+        if self.scale != 1.0:
+            shrunk = cv2.resize(values, self._size(image), interpolation=cv2.INTER_AREA)
+            values = np.asarray(shrunk, np.float32)
+        if self.blur_pixels is not None:
+            values = np.asarray(cv2.GaussianBlur(values, (0, 0), self.blur_pixels), np.float32)
+        light = np.clip(values * self.gain + self.lift_levels, 0, 255) / 255
+        values = np.asarray(255 * light**self.gamma, np.float32)
+        if self.grey:
+            values = np.repeat((values @ _LUMA)[..., None], 3, axis=2)
+        if self.noise_levels is not None:
+            noise = np.random.default_rng(self.noise_seed).normal(0, self.noise_levels, values.shape)
+            values = values + noise.astype(np.float32)
+        treated: Image = np.clip(values.round(), 0, 255).astype(np.uint8)
+        if self.jpeg_quality is not None:
+            treated = jpeg(treated, quality=self.jpeg_quality)
+        if self.h264_crf is not None:
+            treated = h264_still(treated, crf=self.h264_crf)
+        return treated
+
+    def move_points(self, points: npt.NDArray[np.floating], image: Image) -> npt.NDArray[np.float64]:
+        """[N,2] float64: where points of the untreated `image` lie after `apply`; their order is kept."""
+        width, height = self._size(image)
+        moved = np.array(points, np.float64)
+        if self.flip:
+            moved[:, 0] = image.shape[1] - moved[:, 0]
+        moved *= np.array([width / image.shape[1], height / image.shape[0]])
+        return moved
+
+    def _size(self, image: Image) -> tuple[int, int]:
+        return max(1, round(image.shape[1] * self.scale)), max(1, round(image.shape[0] * self.scale))
+
+
+def draw_augmentation(
+    face_pixels: float, rng: np.random.Generator, *, settings: AugmentSettings = DEFAULT_AUGMENTATION
+) -> Augmentation:
+    """Draw a treatment for a picture whose face's longer box side is `face_pixels`. It is never enlarged."""
+
+    def happens(share: float) -> bool:
+        return bool(rng.random() < share)
+
+    def log_even(low: float, high: float) -> float:
+        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+    lit = happens(settings.light_share)
+    return Augmentation(
+        flip=happens(settings.flip_share),
+        scale=min(1.0, log_even(*settings.face_pixels) / face_pixels)
+        if happens(settings.scale_share)
+        else 1.0,
+        blur_pixels=log_even(*settings.blur_pixels) if happens(settings.blur_share) else None,
+        gain=float(rng.uniform(*settings.gain)) if lit else 1.0,
+        lift_levels=float(rng.uniform(*settings.lift_levels)) if lit else 0.0,
+        gamma=float(rng.uniform(*settings.gamma)) if lit else 1.0,
+        noise_levels=float(rng.uniform(*settings.noise_levels)) if happens(settings.noise_share) else None,
+        noise_seed=int(rng.integers(2**32)),
+        grey=happens(settings.grey_share),
+        jpeg_quality=int(rng.integers(settings.jpeg_quality[0], settings.jpeg_quality[1] + 1))
+        if happens(settings.jpeg_share)
+        else None,
+        h264_crf=int(rng.integers(settings.h264_crf[0], settings.h264_crf[1] + 1))
+        if happens(settings.h264_share)
+        else None,
+    )

@@ -1,0 +1,90 @@
+"""One training pair: a real picture and its pseudo-fake, treated alike and ready for the face crop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from face.types import FaceDetections
+from forensics.data.augment import DEFAULT_AUGMENTATION, AugmentSettings, draw_augmentation
+from forensics.data.selfblend import DEFAULT_SETTINGS, BlendSettings, Donor, Family, self_blend
+
+Image = npt.NDArray[np.uint8]
+
+# Only this many box sides around the face are blended, treated and kept: more than any margin crop takes,
+# and far less work than a whole video frame.
+CONTEXT_RATIO = 2.0
+_MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """How pairs are made. A detector's boxes wander: the pair's common box is scaled by up to
+    `box_scale_ratio` and shifted by up to `box_shift_ratio` of its longer side."""
+
+    blend: BlendSettings = DEFAULT_SETTINGS
+    augment: AugmentSettings = DEFAULT_AUGMENTATION
+    box_scale_ratio: float = 0.05
+    box_shift_ratio: float = 0.03
+
+
+DEFAULT_PAIR = PairSettings()
+
+
+@dataclass(frozen=True)
+class TrainingPair:
+    """`real` and `fake` are [H,W,3] uint8 RGB of one size; `detection` is where the one face lies in both."""
+
+    real: Image
+    fake: Image
+    detection: FaceDetections
+    family: Family
+
+
+def training_pair(
+    image: Image,
+    detection: FaceDetections,
+    rng: np.random.Generator,
+    settings: PairSettings = DEFAULT_PAIR,
+    *,
+    donor: Donor | None = None,
+) -> TrainingPair:
+    """Blend on the original picture [H,W,3] uint8 RGB, then treat both members alike.
+
+    The crop is left to `face.align`, as at analysis. Raises ValueError unless `detection` holds one face.
+    """
+    if len(detection) != 1:
+        raise ValueError(f"a pair is made of one face, not {len(detection)}")
+    near, box, landmarks = _surroundings(image, detection)
+    side = float(max(box[2] - box[0], box[3] - box[1]))
+    blend = self_blend(near, landmarks, box, rng, settings=settings.blend, donor=donor)
+    treatment = draw_augmentation(side, rng, settings=settings.augment)
+    centre = (box[:2] + box[2:]) / 2 + side * settings.box_shift_ratio * rng.uniform(-1, 1, 2)
+    half = (box[2:] - box[:2]) / 2 * (1 + settings.box_scale_ratio * rng.uniform(-1, 1))
+    corners = treatment.move_points(np.stack([centre - half, centre + half]), near)
+    points = treatment.move_points(landmarks, near)
+    if treatment.flip:
+        points = points[_MIRRORED_LANDMARKS]
+    moved = FaceDetections(
+        boxes_xyxy=np.concatenate([corners.min(axis=0), corners.max(axis=0)])[None].astype(np.float32),
+        landmarks=points[None].astype(np.float32),
+        confidence=detection.confidence,
+        frame=np.zeros(1, np.int64),
+    )
+    return TrainingPair(treatment.apply(blend.real), treatment.apply(blend.fake), moved, blend.family)
+
+
+def _surroundings(
+    image: Image, detection: FaceDetections
+) -> tuple[Image, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The part of the picture around the face, and the box [4] and landmarks [5,2] in it."""
+    box = detection.boxes_xyxy[0].astype(np.float64)
+    reach = CONTEXT_RATIO * max(box[2] - box[0], box[3] - box[1]) / 2
+    centre = (box[:2] + box[2:]) / 2
+    left, top = np.maximum(np.floor(centre - reach), 0).astype(int)
+    right, bottom = np.ceil(centre + reach).astype(int)
+    origin = np.array([left, top])
+    near = np.ascontiguousarray(image[top:bottom, left:right])
+    return near, box - np.tile(origin, 2), detection.landmarks[0].astype(np.float64) - origin
