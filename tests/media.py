@@ -294,10 +294,16 @@ def two_streams(path: Path) -> Path:
     return path
 
 
-def size_change(path: Path, count: int = 5) -> Path:
-    """A transport stream that goes from 128 x 96 to 64 x 48 after `count` frames."""
-    first = h264(path.with_name("first.ts"), count)
-    later = encode(path.with_name("later.ts"), rgb_frames(count, 64, 48), pts=range(count + 2, 2 * count + 2))
+def size_change(
+    path: Path,
+    count: int = 5,
+    sizes: tuple[tuple[int, int], tuple[int, int]] = ((WIDTH, HEIGHT), (64, 48)),
+) -> Path:
+    """A transport stream that goes from one frame size to another after `count` frames."""
+    first = h264(path.with_name("first.ts"), count, *sizes[0])
+    # Two frames later, as the first part starts two frames after zero.
+    pts = range(count + 2, 2 * count + 2)
+    later = encode(path.with_name("later.ts"), rgb_frames(count, *sizes[1]), pts=pts)
     path.write_bytes(first.read_bytes() + later.read_bytes())
     return path
 

@@ -197,6 +197,21 @@ def test_backends_sample_alike(tmp_path: Path, sampling: Sampling) -> None:
 
 
 @needs_decord
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [(ClipKind.EDIT_LIST, "it counts 40 frames where the file has 33"), (ClipKind.AVI, "it puts frame 0 at")],
+)
+def test_a_disagreement_with_the_container_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: ClipKind, reason: str
+) -> None:
+    path = tmp_path / CLIPS[kind].name
+    CLIPS[kind].make(path)
+    monkeypatch.setattr(decord, "obstacle", lambda facts, scan: None)
+    with pytest.raises(RefusedVideoError, match=reason):
+        read(path, "decord")
+
+
+@needs_decord
 def test_a_decord_that_stalls_is_killed_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = media.h264(tmp_path / "clip.mp4")
     monkeypatch.setattr(decord, "_COMMAND", [sys.executable, "-c", "import time; time.sleep(60)"])

@@ -70,6 +70,17 @@ def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
         open_video(path)
 
 
+def test_a_file_exchanged_for_a_pipe_at_the_last_moment_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clip.mp4"
+    os.mkfifo(path)
+    regular = os.stat(media.h264(tmp_path / "regular.mp4", 2))
+    monkeypatch.setattr("video.opening.os.stat", lambda _: regular)
+    with pytest.raises(RefusedVideoError, match="no regular file"):
+        open_video(path)
+
+
 def test_a_device_is_refused() -> None:
     with pytest.raises(RefusedVideoError, match="no regular file"):
         open_video("/dev/zero")

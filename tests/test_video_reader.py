@@ -258,6 +258,15 @@ def test_limits_refuse_what_exceeds_them(tmp_path: Path, limits: Limits, cause: 
     assert read(path, limits=exact)[2].decoded == 50
 
 
+def test_a_video_that_grows_beyond_the_limit_is_refused_there(tmp_path: Path) -> None:
+    path = media.size_change(tmp_path / "grows.ts", sizes=((64, 48), (media.WIDTH, media.HEIGHT)))
+    with open_video(path, sampling=Sampling.all(), limits=Limits(max_side_pixels=100)) as reader:
+        batches = reader.batches(2)
+        assert next(batches).data.shape == (2, 48, 64, 3)
+        with pytest.raises(RefusedVideoError, match="128x96 pixels"):
+            list(batches)
+
+
 def test_an_absurd_pixel_shape_does_not_get_around_the_limit(tmp_path: Path) -> None:
     path = media.anamorphic(tmp_path / "clip.mp4", Fraction(90))
     with pytest.raises(RefusedVideoError, match="11520x96"):

@@ -81,12 +81,13 @@ def test_other_pixel_kinds_become_rgb(tmp_path: Path, mode: str) -> None:
     np.testing.assert_allclose(batch.data[0], np.full((8, 8, 3), 128), atol=2)
 
 
-def test_an_animated_gif_is_a_video(tmp_path: Path) -> None:
-    path = tmp_path / "moving.gif"
+@pytest.mark.parametrize(("suffix", "rate"), [("gif", 100), ("png", 100000)])
+def test_a_moving_picture_is_a_video(tmp_path: Path, suffix: str, rate: int) -> None:
+    path = tmp_path / f"moving.{suffix}"
     first, *rest = (Image.fromarray(media.picture(number)) for number in range(4))
     first.save(path, save_all=True, append_images=rest, duration=100)
     info, batches, _ = read(path, Sampling.all())
-    assert info.time_base == Fraction(1, 100)
+    assert info.time_base == Fraction(1, rate)
     assert [media.read_number(frame) for frame in batches[0].data] == [0, 1, 2, 3]
 
 
@@ -113,4 +114,12 @@ def test_a_broken_picture_is_unreadable(tmp_path: Path) -> None:
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(UnreadableVideoError, match="no picture that decodes"):
+        read(path)
+
+
+def test_a_picture_in_tiles_is_refused_rather_than_read_in_part(tmp_path: Path) -> None:
+    path = media.two_streams(tmp_path / "tiles.heic.mp4")
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"ftypisom", b"ftypheic", 1))
+    with pytest.raises(RefusedVideoError, match=r"HEIF picture in tiles.*convert it to JPEG"):
         read(path)

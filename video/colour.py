@@ -87,7 +87,6 @@ class RgbConverter:
             height,
             format=pixel_format,
             src_colorspace=matrix_of(frame),
-            src_color_range=frame.color_range or None,
             dst_color_range=ColorRange.JPEG,
             interpolation=_FLAGS,
             # One thread: more would save milliseconds and add a question to every comparison.

@@ -73,12 +73,12 @@ def open_regular(path: str | os.PathLike[str]) -> int:
         ) from error
     # The file may have been exchanged since the first look: what counts is what is open now.
     opened = os.fstat(descriptor)
-    if not stat.S_ISREG(opened.st_mode) or opened.st_size == 0:
-        os.close(descriptor)
-        if opened.st_size == 0:
-            raise UnreadableVideoError(path, "is empty", "copy it again from its source")
-        raise RefusedVideoError(path, "is no regular file", "copy its content to a file first")
-    return descriptor
+    if stat.S_ISREG(opened.st_mode) and opened.st_size > 0:
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISREG(opened.st_mode):
+        raise UnreadableVideoError(path, "is empty", "copy it again from its source")
+    raise RefusedVideoError(path, "is no regular file", "copy its content to a file first")
 
 
 @contextmanager

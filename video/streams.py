@@ -17,6 +17,8 @@ from video.opening import CODECS, open_container
 CONTAINER_TIME_BASE = Fraction(1, 1_000_000)
 # What FFmpeg assumes of streams that say nothing.
 DEFAULT_FRAME_RATE = Fraction(25)
+# Brands of HEIF and AVIF stills: the streams of such files are tiles of one picture.
+IMAGE_BRANDS = ("heic", "heix", "mif1", "avif")
 # Cover art and thumbnails are pictures of the film, not the film.
 _NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
@@ -31,6 +33,9 @@ def choose_stream(path: Path, container: InputContainer) -> tuple[VideoStream, s
     if not films:
         kinds = sorted({_kind(stream) for stream in container.streams}) or ["no streams"]
         raise UnreadableVideoError(path, f"holds no video, only {', '.join(kinds)}", "give a file with video")
+    if len(films) > 1 and container.metadata.get("major_brand") in IMAGE_BRANDS:
+        cause = "is a HEIF picture in tiles, which would be read as one of them"
+        raise RefusedVideoError(path, cause, "convert it to JPEG or PNG")
     readable = [stream for stream in films if _decodable(stream)]
     if not readable:
         codec = films[0].codec_context.name if films[0].codec_context is not None else "an unknown codec"
