@@ -11,6 +11,7 @@ import av
 import media
 import numpy as np
 import pytest
+from PIL import Image
 
 from video.errors import UnreadableVideoError
 from video.probe import FRAMES_EXAMINED, PACKETS_EXAMINED, probe
@@ -26,6 +27,7 @@ def test_declared_facts(tmp_path: Path) -> None:
     assert facts.field_order == "progressive"
     assert (facts.rotation_degrees, facts.mirrored) == (0, False)
     assert facts.encoders[0].startswith("Lavf")
+    assert any("x264 - core" in encoder and "crf=10" in encoder for encoder in facts.encoders)
     assert [(stream.kind, stream.codec) for stream in facts.streams] == [("video", "h264")]
 
 
@@ -111,3 +113,15 @@ def test_files_without_video_are_unreadable(tmp_path: Path, make: Callable[[Path
     make(path)
     with pytest.raises(UnreadableVideoError):
         probe(path)
+
+
+def test_a_still_image_is_probed_too(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0131], exif[0x0132] = 6, "Camera 1.0", "2021:03:04 05:06:07"
+    Image.fromarray(media.picture(0)).save(path, exif=exif)
+    facts = probe(path)
+    assert (facts.codec, facts.frame_count, facts.duration_seconds) == ("jpeg", 1, None)
+    assert (facts.width, facts.height, facts.rotation_degrees) == (128, 96, 90)
+    assert facts.encoders == ("Camera 1.0",)
+    assert facts.creation_time == "2021:03:04 05:06:07"

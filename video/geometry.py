@@ -66,20 +66,28 @@ def orientation_from_matrix(matrix: bytes) -> Orientation:
     )
 
 
-def frame_orientation(frame: av.VideoFrame) -> Orientation:
-    """The orientation a decoded frame carries; upright where it carries none."""
+def side_data(frame: av.VideoFrame) -> list[tuple[str, bytes]]:
+    """What travels with a frame beside its pixels, as kind and content; empty where PyAV cannot list it."""
     try:
         # PyAV's stubs describe this collection as a dictionary of motion vectors.
-        side_data: Any = frame.side_data
-        matrices = [bytes(data) for data in side_data if data.type.name == "DISPLAYMATRIX"]
+        entries: Any = frame.side_data
+        return [(data.type.name, bytes(data)) for data in entries]
     except ValueError:
-        # PyAV cannot list side data whose kind it does not know; the angle it reads by another way.
-        degrees = -frame.rotation % FULL_TURN_DEGREES
-        turns = round(degrees / RIGHT_ANGLE_DEGREES)
-        return Orientation(
-            turns * RIGHT_ANGLE_DEGREES % FULL_TURN_DEGREES, exact=degrees % RIGHT_ANGLE_DEGREES == 0
-        )
-    return orientation_from_matrix(matrices[0]) if matrices else Orientation()
+        # PyAV gives up on the whole list where FFmpeg knows a kind that it does not.
+        return []
+
+
+def frame_orientation(frame: av.VideoFrame) -> Orientation:
+    """The orientation a decoded frame carries; upright where it carries none."""
+    matrices = [data for kind, data in side_data(frame) if kind == "DISPLAYMATRIX"]
+    if matrices:
+        return orientation_from_matrix(matrices[0])
+    # The angle alone comes another way, so a list that cannot be read costs only a mirror.
+    degrees = -frame.rotation % FULL_TURN_DEGREES
+    turns = round(degrees / RIGHT_ANGLE_DEGREES)
+    return Orientation(
+        turns * RIGHT_ANGLE_DEGREES % FULL_TURN_DEGREES, exact=degrees % RIGHT_ANGLE_DEGREES == 0
+    )
 
 
 def square_pixel_size(width: int, height: int, sample_aspect_ratio: Fraction | None) -> tuple[int, int]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -18,10 +16,12 @@ from av.stream import Disposition, Stream
 from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
-from video.geometry import Orientation, frame_orientation
+from video.facts import Colour, GroupOfPictures, Probe, StreamFacts
+from video.geometry import Orientation, frame_orientation, side_data
 from video.h273 import MATRICES, PRIMARIES, RANGES, TRANSFERS
 from video.opening import open_container
 from video.reader import DEFAULT_LIMITS
+from video.stills import Still, read_still
 from video.streams import choose_stream, declared_duration, frame_rate, prepare_decoder, stream_duration
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ FRAMES_EXAMINED = 48
 
 # Tags in which containers name the program that wrote them.
 _ENCODER_TAGS = ("encoder", "encoded_by", "software", "com.apple.quicktime.software", "handler_name")
-_CREATION_TAGS = ("creation_time", "com.apple.quicktime.creationdate", "date")
+_CREATION_TAGS = ("creation_time", "com.apple.quicktime.creationdate", "datetime", "date")
 _PICTURE_LETTERS = {
     PictureType.I: "I",
     PictureType.P: "P",
@@ -42,6 +42,9 @@ _PICTURE_LETTERS = {
     PictureType.BI: "B",
 }
 UNKNOWN_PICTURE = "?"
+# A free text in H.264 and HEVC comes behind 16 bytes that say whose it is.
+_NOTE_KIND = "SEI_UNREGISTERED"
+_NOTE_ID_BYTES = 16
 # AVFieldOrder: which field is stored first and which is shown first.
 _FIELD_ORDERS = {
     1: "progressive",
@@ -52,92 +55,57 @@ _FIELD_ORDERS = {
 }
 
 
-@dataclass(frozen=True)
-class StreamFacts:
-    """One stream of the container as declared; fields that do not apply or are absent are `None`."""
-
-    index: int
-    kind: str
-    codec: str | None
-    profile: str | None
-    language: str | None
-    dispositions: tuple[str, ...]
-    duration_seconds: float | None
-    width: int | None
-    height: int | None
-    tags: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Colour:
-    """ITU-T H.273 names of how sample values mean colours; `None` where the stream does not say."""
-
-    primaries: str | None
-    transfer: str | None
-    matrix: str | None
-    range: str | None
-
-
-@dataclass(frozen=True)
-class GroupOfPictures:
-    """How the first frames and packets are arranged.
-
-    `frame_types` are the types (I, P, B, ?) of the first frames in presentation order;
-    `keyframe_packets` the positions of the keyframes among the first `packets` packets, in file order;
-    `keyframe_intervals` the distances between them.
-    """
-
-    frame_types: str
-    packets: int
-    keyframe_packets: tuple[int, ...]
-
-    @property
-    def keyframe_intervals(self) -> tuple[int, ...]:
-        return tuple(later - earlier for earlier, later in pairwise(self.keyframe_packets))
-
-
-@dataclass(frozen=True)
-class Probe:
-    """The declared facts of a video file and its chosen stream; `None` where a fact is absent."""
-
-    path: Path
-    container: str
-    codec: str
-    profile: str | None
-    pixel_format: str | None
-    bits_per_component: int | None
-    width: int
-    height: int
-    colour: Colour
-    duration_seconds: float | None
-    frame_rate: Fraction | None
-    frame_count: int | None
-    time_base: Fraction | None
-    start_seconds: float | None
-    bit_rate: int | None
-    rotation_degrees: int
-    mirrored: bool
-    sample_aspect_ratio: Fraction | None
-    field_order: str | None
-    group_of_pictures: GroupOfPictures
-    encoders: tuple[str, ...]
-    creation_time: str | None
-    tags: tuple[tuple[str, str], ...]
-    stream_index: int
-    streams: tuple[StreamFacts, ...]
-
-
 def probe(path: str | os.PathLike[str]) -> Probe:
-    """Read the declarations of a video file; at most `PACKETS_EXAMINED` packets are looked at.
+    """Read the declarations of a video or still image; at most `PACKETS_EXAMINED` packets are looked at.
 
     Raises `UnreadableVideoError` or `RefusedVideoError` as `open_video` does.
     """
     path = Path(path)
+    still = read_still(path, DEFAULT_LIMITS)
+    return _probe_video(path) if still is None else _probe_still(path, still)
+
+
+def _probe_still(path: Path, still: Still) -> Probe:
+    height, width = still.picture.shape[:2]
+    if still.orientation.swaps_sides:
+        width, height = height, width
+    tags = dict(still.tags)
+    return Probe(
+        path=path,
+        container=still.file_format,
+        codec=still.file_format,
+        profile=None,
+        pixel_format=still.pixel_format,
+        bits_per_component=None,
+        width=width,
+        height=height,
+        colour=Colour(None, None, None, None),
+        duration_seconds=None,
+        frame_rate=None,
+        frame_count=1,
+        time_base=None,
+        start_seconds=None,
+        bit_rate=None,
+        rotation_degrees=still.orientation.clockwise_degrees,
+        mirrored=still.orientation.mirrored,
+        sample_aspect_ratio=None,
+        field_order=None,
+        group_of_pictures=GroupOfPictures("I", 1, (0,)),
+        encoders=_distinct(tags, _ENCODER_TAGS),
+        creation_time=next(iter(_distinct(tags, _CREATION_TAGS)), None),
+        tags=still.tags,
+        stream_index=0,
+        streams=(),
+    )
+
+
+def _probe_video(path: Path) -> Probe:
     max_pixels = DEFAULT_LIMITS.max_pixels
     with open_container(path, max_pixels=max_pixels) as container:
         stream, _ = choose_stream(path, container)
         prepare_decoder(stream, max_pixels=max_pixels)
-        pictures, orientation = _group_of_pictures(container, stream)
+        pictures, first = _group_of_pictures(container, stream)
+        orientation = Orientation() if first is None else frame_orientation(first)
         duration = declared_duration(container, stream)
         context = stream.codec_context
         tags = {**container.metadata, **stream.metadata}
@@ -162,7 +130,7 @@ def probe(path: str | os.PathLike[str]) -> Probe:
             sample_aspect_ratio=stream.sample_aspect_ratio or None,
             field_order=_FIELD_ORDERS.get(context.field_order),
             group_of_pictures=pictures,
-            encoders=_distinct(tags, _ENCODER_TAGS),
+            encoders=_distinct(tags, _ENCODER_TAGS) + _encoder_note(first),
             creation_time=next(iter(_distinct(tags, _CREATION_TAGS)), None),
             tags=tuple(container.metadata.items()),
             stream_index=stream.index,
@@ -170,11 +138,14 @@ def probe(path: str | os.PathLike[str]) -> Probe:
         )
 
 
-def _group_of_pictures(container: InputContainer, stream: VideoStream) -> tuple[GroupOfPictures, Orientation]:
+def _group_of_pictures(
+    container: InputContainer, stream: VideoStream
+) -> tuple[GroupOfPictures, av.VideoFrame | None]:
+    """How the first packets and frames are arranged, and the first frame if one decodes."""
     types: list[str] = []
     keyframes: list[int] = []
     packets = 0
-    orientation = Orientation()
+    first: av.VideoFrame | None = None
     try:
         for packet in islice(container.demux(stream), PACKETS_EXAMINED):
             if packet.size:
@@ -184,12 +155,12 @@ def _group_of_pictures(container: InputContainer, stream: VideoStream) -> tuple[
             if len(types) >= FRAMES_EXAMINED:
                 continue
             for frame in _decode(packet):
-                orientation = orientation if types else frame_orientation(frame)
+                first = first or frame
                 types.append(_PICTURE_LETTERS.get(PictureType(frame.pict_type), UNKNOWN_PICTURE))
     except av.error.FFmpegError as error:
         # A file that breaks off still has its declarations; reading its frames will say what is missing.
         log.info("examining the first packets stopped: %s", error)
-    return GroupOfPictures("".join(types[:FRAMES_EXAMINED]), packets, tuple(keyframes)), orientation
+    return GroupOfPictures("".join(types[:FRAMES_EXAMINED]), packets, tuple(keyframes)), first
 
 
 def _decode(packet: Packet[VideoStream]) -> list[av.VideoFrame]:
@@ -197,6 +168,13 @@ def _decode(packet: Packet[VideoStream]) -> list[av.VideoFrame]:
         return packet.decode()
     except (av.error.InvalidDataError, av.error.ArgumentError):
         return []
+
+
+def _encoder_note(frame: av.VideoFrame | None) -> tuple[str, ...]:
+    """The text that x264, x265 and others hide in the picture data: their version and all settings."""
+    notes = [data for kind, data in side_data(frame) if kind == _NOTE_KIND] if frame is not None else []
+    texts = (note[_NOTE_ID_BYTES:].split(b"\0")[0].decode("utf-8", "replace") for note in notes)
+    return tuple(text for text in texts if len(text) > 1 and text.isprintable())
 
 
 def _colour(stream: VideoStream) -> Colour:
@@ -234,3 +212,14 @@ def _stream_facts(stream: Stream) -> StreamFacts:
         height=stream.height if isinstance(stream, VideoStream) else None,
         tags=tuple(stream.metadata.items()),
     )
+
+
+__all__ = [
+    "FRAMES_EXAMINED",
+    "PACKETS_EXAMINED",
+    "Colour",
+    "GroupOfPictures",
+    "Probe",
+    "StreamFacts",
+    "probe",
+]

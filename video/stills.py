@@ -13,6 +13,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
+from PIL.ExifTags import TAGS
 
 from video.batching import Batcher
 from video.errors import RefusedVideoError, UnreadableVideoError, printable
@@ -42,12 +43,14 @@ _ORIENTATIONS = {
 
 @dataclass(frozen=True)
 class Still:
-    """A decoded image file: the upright [H,W,3] uint8 RGB picture and where it came from."""
+    """A decoded image file: the upright [H,W,3] uint8 RGB picture, and what the file says of itself."""
 
     picture: npt.NDArray[np.uint8]
     file_format: str
+    pixel_format: str
     orientation: Orientation
     pictures_in_file: int
+    tags: tuple[tuple[str, str], ...]
 
 
 def read_still(path: Path, limits: Limits) -> Still | None:
@@ -77,12 +80,17 @@ def read_still(path: Path, limits: Limits) -> Still | None:
 def _decode(image: Image.Image) -> Still:
     # PNG may carry its EXIF behind the pixels, so these come first.
     pixels = _rgb(image)
-    orientation = _ORIENTATIONS.get(image.getexif().get(_ORIENTATION_TAG, 1), Orientation())
+    exif = image.getexif()
+    orientation = _ORIENTATIONS.get(exif.get(_ORIENTATION_TAG, 1), Orientation())
     return Still(
         picture=orientation.apply(pixels),
         file_format=str(image.format).lower(),
+        pixel_format=image.mode.lower(),
         orientation=orientation,
         pictures_in_file=getattr(image, "n_frames", 1),
+        tags=tuple(
+            (TAGS[tag], value) for tag, value in exif.items() if tag in TAGS and isinstance(value, str)
+        ),
     )
 
 
