@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import collections
+import contextlib
 import datetime
 import decimal
 import fractions
@@ -14,6 +15,7 @@ import os
 import pathlib
 import pickle
 import pickletools
+import random
 import struct
 import subprocess
 import zipfile
@@ -320,3 +322,42 @@ def test_every_opcode_of_the_standard_is_either_known_or_refused(marker: Path) -
         with pytest.raises(RefusedPickleError):
             read_pickle(io.BytesIO(content), Allowed())
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_pickle_changed_at_random_is_read_or_refused_and_never_anything_else(
+    seed: int, tmp_path: Path
+) -> None:
+    x = np.random.default_rng(0).normal(size=(20, 4))
+    head = LogisticRegression().fit(x, (x[:, 0] > 0).astype(int))
+    content = [pickle.dumps(head, protocol) for protocol in (2, 4, 5)]
+    changes = random.Random(seed)
+    path = tmp_path / "head.sav"
+    for _ in range(200):
+        damaged = bytearray(changes.choice(content))
+        for _ in range(changes.randrange(1, 6)):
+            damaged[changes.randrange(len(damaged))] = changes.randrange(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(RefusedPickleError):
+            convert_head(path)
+
+
+def test_a_damaged_archive_and_a_compressed_one_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.pt"
+    torch.save({"w": torch.arange(100.0)}, path)
+    content = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    with pytest.raises(RefusedPickleError, match="compressed"):
+        convert_state(path)
+    path.write_bytes(content[:-60])
+    with pytest.raises(RefusedPickleError):
+        convert_state(path)
+    flipped = bytearray(content)
+    flipped[content.index(members["state/data/0"]) + 5] ^= 1
+    path.write_bytes(flipped)
+    with pytest.raises(RefusedPickleError, match="damaged archive"):
+        convert_state(path)

@@ -30,6 +30,10 @@ TUPLE_SIZES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 KEY_TYPES = (str, int, float, bytes)
 
 
+# What a damaged stream raises inside pickletools or on the machine's stack; a warning where those are errors.
+DAMAGE = (ValueError, TypeError, LookupError, OverflowError, MemoryError, RecursionError, Warning)
+
+
 class RefusedPickleError(CorruptWeightsError):
     """The pickle asks for something that is not on the list, or is damaged."""
 
@@ -92,8 +96,7 @@ def read_pickle(stream: BytesIO, allowed: Allowed) -> Any:
             machine.step(opcode.name, argument, stream)
     except RefusedPickleError:
         raise
-    # What a damaged stream raises inside pickletools or on the machine's stack.
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError, RecursionError) as error:
+    except DAMAGE as error:
         raise RefusedPickleError(f"damaged pickle ({type(error).__name__}: {error})") from error
     raise RefusedPickleError("the pickle has no end")
 

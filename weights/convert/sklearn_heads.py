@@ -38,9 +38,10 @@ def convert(source: Path) -> dict[str, Array]:
     settings of these three, and for whatever the pickle should not contain.
     """
     head = read_pickle(BytesIO(source.read_bytes()), allowed_arrays(*HEADS))
-    if not isinstance(head, Instance):
+    read = HEADS.get((head.of.module, head.of.name)) if isinstance(head, Instance) else None
+    if read is None:
         raise RefusedPickleError(f"a {type(head).__name__} where a fitted head must be")
-    return HEADS[head.of.module, head.of.name](head.state)
+    return read(head.state)
 
 
 def _logistic(state: dict[str, Any]) -> dict[str, Array]:

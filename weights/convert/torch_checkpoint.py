@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -90,28 +91,41 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _read_zip(path: Path) -> Checkpoint:
-    with zipfile.ZipFile(path) as archive:
+    with _opened(path) as archive:
         names = archive.namelist()
         roots = [name.removesuffix("data.pkl") for name in names if name.endswith("/data.pkl")]
         if len(roots) != 1:
             raise RefusedPickleError("not a torch.save file: no data.pkl in the archive")
         root = roots[0]
-        if f"{root}byteorder" in names and archive.read(f"{root}byteorder") != b"little":
+        if f"{root}byteorder" in names and _stored(archive, f"{root}byteorder") != b"little":
             raise RefusedPickleError("written on a big-endian machine")
-        content = read_pickle(BytesIO(archive.read(f"{root}data.pkl")), _allowed({}))
+        content = read_pickle(BytesIO(_stored(archive, f"{root}data.pkl")), _allowed({}))
 
     def read_storage(storage: Storage) -> bytes:
-        with zipfile.ZipFile(path) as archive:
-            try:
-                info = archive.getinfo(f"{root}data/{storage.key}")
-            except KeyError as error:
-                raise RefusedPickleError(f"the storage {storage.key} is missing") from error
-            # torch never compresses; a compressed member could unfold to any size.
-            if info.compress_type != zipfile.ZIP_STORED:
-                raise RefusedPickleError(f"the storage {storage.key} is compressed")
-            return archive.read(info)
+        with _opened(path) as archive:
+            return _stored(archive, f"{root}data/{storage.key}")
 
     return Checkpoint(content, read_storage)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise RefusedPickleError(f"damaged archive ({error})") from error
+
+
+def _stored(archive: zipfile.ZipFile, name: str) -> bytes:
+    try:
+        info = archive.getinfo(name)
+    except KeyError as error:
+        raise RefusedPickleError(f"{name} is missing") from error
+    # torch never compresses; a compressed member could unfold to any size.
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise RefusedPickleError(f"{name} is compressed")
+    return archive.read(info)
 
 
 def _read_legacy(stream: BytesIO) -> Checkpoint:
@@ -123,8 +137,9 @@ def _read_legacy(stream: BytesIO) -> Checkpoint:
     storages: dict[str, Storage] = {}
     content = read_pickle(stream, _allowed(storages))
     data: dict[str, bytes] = {}
-    for key in read_pickle(stream, Allowed()):
-        if key not in storages:
+    keys = read_pickle(stream, Allowed())
+    for key in keys if isinstance(keys, list) else []:
+        if not isinstance(key, str) or key not in storages:
             raise RefusedPickleError(f"the storage {key} belongs to no tensor")
         header = stream.read(8)
         size_bytes = storages[key].count * storages[key].dtype.itemsize
