@@ -21,6 +21,8 @@ from weights.registry import Registry
 from weights.sources import Converted, Source
 from weights.spec import WeightSpec
 
+# How long a stopped server may still look for requests; its default would add half a second to each test.
+POLL_SECONDS = 0.01
 CONTENT = b"the weights of a very small network\n" * 1000
 
 
@@ -97,7 +99,7 @@ def local_server(**files: bytes) -> Iterator[LocalServer]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         server.port = http.server_address[1]
-        thread = threading.Thread(target=http.serve_forever)
+        thread = threading.Thread(target=http.serve_forever, args=(POLL_SECONDS,))
         thread.start()
         try:
             yield server
