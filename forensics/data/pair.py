@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from face.types import FaceDetections
-from forensics.data.augment import DEFAULT_AUGMENTATION, AugmentSettings, draw_augmentation
+from forensics.data.augment import DEFAULT_AUGMENTATION, Augmentation, AugmentSettings, draw_augmentation
 from forensics.data.selfblend import DEFAULT_SETTINGS, BlendSettings, Donor, Family, self_blend
 
 Image = npt.NDArray[np.uint8]
+Box = npt.NDArray[np.float64]
 
 # Only this many box sides around the face are blended, treated and kept: more than any margin crop takes,
 # and far less work than a whole video frame.
@@ -55,36 +56,63 @@ def training_pair(
 
     The crop is left to `face.align`, as at analysis. Raises ValueError unless `detection` holds one face.
     """
-    if len(detection) != 1:
-        raise ValueError(f"a pair is made of one face, not {len(detection)}")
     near, box, landmarks = _surroundings(image, detection)
-    side = float(max(box[2] - box[0], box[3] - box[1]))
     blend = self_blend(near, landmarks, box, rng, settings=settings.blend, donor=donor)
-    treatment = draw_augmentation(side, rng, settings=settings.augment)
-    centre = (box[:2] + box[2:]) / 2 + side * settings.box_shift_ratio * rng.uniform(-1, 1, 2)
+    treatment = draw_augmentation(_side(box), rng, settings=settings.augment)
+    place = _wander(box, rng, settings)
+    moved = _moved(treatment, near, place, landmarks, detection)
+    return TrainingPair(treatment.apply(blend.real), treatment.apply(blend.fake), moved, blend.family)
+
+
+def treated_single(
+    image: Image,
+    detection: FaceDetections,
+    rng: np.random.Generator,
+    settings: PairSettings = DEFAULT_PAIR,
+) -> tuple[Image, FaceDetections]:
+    """A picture that has no counterpart (a generated face) through the same treatment as pairs."""
+    near, box, landmarks = _surroundings(image, detection)
+    treatment = draw_augmentation(_side(box), rng, settings=settings.augment)
+    moved = _moved(treatment, near, _wander(box, rng, settings), landmarks, detection)
+    return treatment.apply(near), moved
+
+
+def _wander(box: Box, rng: np.random.Generator, settings: PairSettings) -> Box:
+    centre = (box[:2] + box[2:]) / 2 + _side(box) * settings.box_shift_ratio * rng.uniform(-1, 1, 2)
     half = (box[2:] - box[:2]) / 2 * (1 + settings.box_scale_ratio * rng.uniform(-1, 1))
-    corners = treatment.move_points(np.stack([centre - half, centre + half]), near)
+    return np.concatenate([centre - half, centre + half])
+
+
+def _moved(
+    treatment: Augmentation, near: Image, box: Box, landmarks: Box, detection: FaceDetections
+) -> FaceDetections:
+    corners = treatment.move_points(box.reshape(2, 2), near)
     points = treatment.move_points(landmarks, near)
     if treatment.flip:
         points = points[_MIRRORED_LANDMARKS]
-    moved = FaceDetections(
+    return FaceDetections(
         boxes_xyxy=np.concatenate([corners.min(axis=0), corners.max(axis=0)])[None].astype(np.float32),
         landmarks=points[None].astype(np.float32),
         confidence=detection.confidence,
         frame=np.zeros(1, np.int64),
     )
-    return TrainingPair(treatment.apply(blend.real), treatment.apply(blend.fake), moved, blend.family)
 
 
 def _surroundings(
     image: Image, detection: FaceDetections
 ) -> tuple[Image, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The part of the picture around the face, and the box [4] and landmarks [5,2] in it."""
+    if len(detection) != 1:
+        raise ValueError(f"a pair is made of one face, not {len(detection)}")
     box = detection.boxes_xyxy[0].astype(np.float64)
-    reach = CONTEXT_RATIO * max(box[2] - box[0], box[3] - box[1]) / 2
+    reach = CONTEXT_RATIO * _side(box) / 2
     centre = (box[:2] + box[2:]) / 2
     left, top = np.maximum(np.floor(centre - reach), 0).astype(int)
     right, bottom = np.ceil(centre + reach).astype(int)
     origin = np.array([left, top])
     near = np.ascontiguousarray(image[top:bottom, left:right])
     return near, box - np.tile(origin, 2), detection.landmarks[0].astype(np.float64) - origin
+
+
+def _side(box: Box) -> float:
+    return float(max(box[2] - box[0], box[3] - box[1]))

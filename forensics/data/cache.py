@@ -1,0 +1,153 @@
+"""The cache that training reads: crops, features and identities of many faces, with the spec they follow."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from face.types import CropSpec
+from forensics.data.faces import DatasetError
+
+SPEC_FILE = "spec.json"
+_SHARD_PATTERN = "shard_*.npz"
+
+
+class CacheMismatchError(DatasetError):
+    """A cache was made with other settings than are asked for now."""
+
+
+@dataclass(frozen=True)
+class CacheSpec:
+    """What the contents of a cache depend on. Two caches may be mixed only if their specs are equal.
+
+    `preprocess` describes how a crop becomes the tower's input; `tower_sha256` is that of the tower's weight
+    file and `embedder` the identity encoder's name, both empty where the cache holds none; `pairs` describes
+    the blends and augmentations, `material_sha256` the list of records.
+    """
+
+    crop: CropSpec
+    preprocess: str
+    tower_sha256: str
+    embedder: str
+    pairs: str
+    material_sha256: str
+    seed: int
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class FeatureCache:
+    """N faces. Members of a pair share `pair`; a face without a counterpart has a number of its own.
+
+    `crops` [N,3,S,S] uint8 RGB; `features` [N,D] float32, the tower's raw output (normalise before
+    comparing); `embeddings` [N,E] float32, raw; D and E are 0 where none were computed. `label` [N] int8, 1 =
+    fake; `pair` [N] int64. The rest are [N] texts: `split` (train or val), `source` of the real picture,
+    `method` (`real`, or how the fake was made), `identity`, `group`.
+    """
+
+    crops: npt.NDArray[np.uint8]
+    features: npt.NDArray[np.float32]
+    embeddings: npt.NDArray[np.float32]
+    label: npt.NDArray[np.int8]
+    pair: npt.NDArray[np.int64]
+    split: npt.NDArray[np.str_]
+    source: npt.NDArray[np.str_]
+    method: npt.NDArray[np.str_]
+    identity: npt.NDArray[np.str_]
+    group: npt.NDArray[np.str_]
+
+    def __post_init__(self) -> None:
+        count = len(self.label)
+        kinds = {"crops": "u1", "features": "f4", "embeddings": "f4", "label": "i1", "pair": "i8"}
+        for field in fields(self):
+            values = getattr(self, field.name)
+            kind = np.dtype(kinds[field.name]) if field.name in kinds else None
+            if len(values) != count or (values.dtype.kind != "U" if kind is None else values.dtype != kind):
+                raise ValueError(f"{field.name} must hold {count} of {kind or 'text'}, not {values.dtype}")
+        if self.crops.ndim != 4 or self.crops.shape[1] != 3 or self.crops.shape[2] != self.crops.shape[3]:
+            raise ValueError(f"crops must be [N,3,S,S], not {list(self.crops.shape)}")
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> FeatureCache:
+        """The faces for which the mask [N] is true, in their order."""
+        return FeatureCache(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+
+    @staticmethod
+    def join(parts: Sequence[FeatureCache]) -> FeatureCache:
+        """One cache of all parts in their order. Raises ValueError for no parts or unequal sizes."""
+        columns = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(FeatureCache)
+        }
+        return FeatureCache(**columns)
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    """Where shard `number` of a cache lies."""
+    return folder / f"shard_{number:05d}.npz"
+
+
+def save_shard(cache: FeatureCache, path: Path) -> None:
+    """Write one shard so that it is there whole or not at all."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.savez(file, **{field.name: getattr(cache, field.name) for field in fields(cache)})
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def load_shard(path: Path) -> FeatureCache:
+    """Read one shard; raises `DatasetError` if it is none."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return FeatureCache(**{field.name: arrays[field.name] for field in fields(FeatureCache)})
+    except (OSError, KeyError, ValueError) as error:
+        raise DatasetError(f"{path}: not a shard of a feature cache: {error}; delete it") from error
+
+
+def write_spec(folder: Path, spec: CacheSpec) -> None:
+    """Mark an empty folder as a cache of `spec`, or check that it is one already.
+
+    Raises `CacheMismatchError` if the folder holds a cache of another spec.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / SPEC_FILE).exists():
+        check_spec(folder, json.loads(spec.to_json()))
+        return
+    if any(folder.glob(_SHARD_PATTERN)):
+        raise CacheMismatchError(f"{folder}: holds shards but no {SPEC_FILE}: choose an empty folder")
+    (folder / SPEC_FILE).write_text(spec.to_json(), encoding="utf-8")
+
+
+def check_spec(folder: Path, expected: dict[str, object]) -> None:
+    """Raise `CacheMismatchError` where an entry of the cache's spec is not as `expected`, a part of one."""
+    try:
+        found = json.loads((folder / SPEC_FILE).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise CacheMismatchError(f"{folder}: no readable {SPEC_FILE}: {error}") from error
+    for name, value in expected.items():
+        if found.get(name) != value:
+            raise CacheMismatchError(
+                f"{folder}: made with {name} = {found.get(name)!r}, not {value!r}: extract it again"
+            )
+
+
+def load_cache(folder: Path, *, expected: dict[str, object]) -> FeatureCache:
+    """All shards of a cache in order, once the entries of `expected` (a part of `CacheSpec` as JSON reads
+    it) are those it was made with. Raises `CacheMismatchError`, and `DatasetError` for an empty cache."""
+    check_spec(folder, expected)
+    shards = sorted(folder.glob(_SHARD_PATTERN))
+    if not shards:
+        raise DatasetError(f"{folder}: the cache has no shards: extract it first")
+    return FeatureCache.join([load_shard(path) for path in shards])

@@ -1,0 +1,151 @@
+"""From records to samples: the faces found in pictures and clips, and the pairs made of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from face.types import FaceDetections
+from forensics.data.faces import FaceRecord, Label
+from forensics.data.hull import move, similarity
+from forensics.data.pair import DEFAULT_PAIR, PairSettings, training_pair, treated_single
+from forensics.data.selfblend import Donor
+from video.errors import VideoError
+from video.reader import open_video
+from video.sampling import Sampling
+
+Image = npt.NDArray[np.uint8]
+Detect = Callable[[Image], FaceDetections]
+
+REAL_METHOD = "real"
+# Frames of one clip differ little: one or two a second give its poses and light.
+CLIP_FRAMES_PER_SECOND = 1.5
+_BATCH_FRAMES = 16
+# Face X-ray searches its whole set for a donor of like landmarks; the best of so many is close enough, and
+# the choice stays varied.
+_DONOR_CANDIDATES = 24
+# Below this the face is a blur and no blend can be seen.
+MIN_FACE_PIXELS = 40
+
+
+@dataclass(frozen=True)
+class FoundFace:
+    """The largest face of one picture of a record. `number` is that of the record in its list."""
+
+    record: FaceRecord
+    number: int
+    image: Image
+    detection: FaceDetections
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One treated picture and the face in it. Members of a pair share `pair`; `label` is 1 for a fake."""
+
+    record: FaceRecord
+    image: Image
+    detection: FaceDetections
+    label: int
+    method: str
+    pair: int
+
+
+@dataclass(frozen=True)
+class SampleSettings:
+    """How many pairs each real face gives, how they are made, and the seed of every draw."""
+
+    pairs: PairSettings = DEFAULT_PAIR
+    pairs_per_face: int = 1
+    seed: int = 7
+
+
+def find_faces(
+    records: Sequence[tuple[int, FaceRecord]], detect: Detect, failed: list[str]
+) -> Iterator[FoundFace]:
+    """The faces of numbered records, several of a clip. A record that gives none, or cannot be read, adds a
+    sentence to `failed`."""
+    for number, record in records:
+        found = False
+        try:
+            for image in _pictures(record):
+                detection = _largest(detect(image))
+                if detection is not None:
+                    found = True
+                    yield FoundFace(record, number, image, detection)
+        except VideoError as error:
+            failed.append(str(error))
+            continue
+        if not found:
+            failed.append(f"{record.path}: no face of {MIN_FACE_PIXELS} pixels or more")
+
+
+def make_samples(faces: Sequence[FoundFace], settings: SampleSettings) -> Iterator[Sample]:
+    """Both members of every pair of a real face, its donors being other identities of the same split among
+    `faces`; a face labelled fake is treated and given as it is, with its record's method."""
+    frames: defaultdict[int, int] = defaultdict(int)
+    for face in faces:
+        frame = frames[face.number]
+        frames[face.number] += 1
+        for variant in range(settings.pairs_per_face if face.record.label is Label.REAL else 1):
+            rng = np.random.default_rng([settings.seed, face.number, frame, variant])
+            pair = _pair_number(face.number, frame, variant)
+            if face.record.label is Label.FAKE:
+                image, detection = treated_single(face.image, face.detection, rng, settings.pairs)
+                yield Sample(face.record, image, detection, 1, face.record.method, pair)
+                continue
+            made = training_pair(
+                face.image, face.detection, rng, settings.pairs, donor=_choose_donor(face, faces, rng)
+            )
+            yield Sample(face.record, made.real, made.detection, 0, REAL_METHOD, pair)
+            yield Sample(face.record, made.fake, made.detection, 1, made.family.value, pair)
+
+
+def _pair_number(record: int, frame: int, variant: int) -> int:
+    """One number for the three; a clip gives less than a million frames, a face less than 16 pairs."""
+    return (record * 1_000_000 + frame) * 16 + variant
+
+
+def _pictures(record: FaceRecord) -> Iterator[Image]:
+    with open_video(record.path, sampling=Sampling.fps(CLIP_FRAMES_PER_SECOND)) as reader:
+        for batch in reader.batches(_BATCH_FRAMES):
+            yield from batch.data
+
+
+def _largest(found: FaceDetections) -> FaceDetections | None:
+    if len(found) == 0:
+        return None
+    sides = (found.boxes_xyxy[:, 2:] - found.boxes_xyxy[:, :2]).max(axis=1)
+    best = int(sides.argmax())
+    if sides[best] < MIN_FACE_PIXELS:
+        return None
+    return FaceDetections(
+        found.boxes_xyxy[best : best + 1],
+        found.landmarks[best : best + 1],
+        found.confidence[best : best + 1],
+        np.zeros(1, np.int64),
+    )
+
+
+def _choose_donor(face: FoundFace, faces: Sequence[FoundFace], rng: np.random.Generator) -> Donor | None:
+    others = [
+        other
+        for other in (faces[int(place)] for place in rng.integers(len(faces), size=_DONOR_CANDIDATES))
+        if other.record.identity != face.record.identity
+        and other.record.split is face.record.split
+        and other.record.label is Label.REAL
+    ]
+    if not others:
+        return None
+    best = min(others, key=lambda other: _mismatch(other.detection, face.detection))
+    return Donor(best.image, best.detection.landmarks[0])
+
+
+def _mismatch(donor: FaceDetections, face: FaceDetections) -> float:
+    """How far the donor's landmarks miss the face's after a similarity transform, in face sizes."""
+    source, target = donor.landmarks[0].astype(np.float64), face.landmarks[0].astype(np.float64)
+    residual = move(source, similarity(source, target)) - target
+    return float(np.sqrt((residual**2).mean()) / np.ptp(target, axis=0).max())

@@ -1,0 +1,269 @@
+"""Manifests, splits, the table of uses and the feature cache."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage.data import astronaut
+
+from face.types import CropSpec, FaceDetections
+from forensics.data.cache import CacheMismatchError, CacheSpec, FeatureCache, load_cache, load_shard
+from forensics.data.extract import Tools, extract, material_sha256
+from forensics.data.faces import DatasetError, FaceRecord, Label, Split, read_manifest, split_by_identity
+from forensics.data.preview import Example, contact_sheet, write_preview
+from forensics.data.samples import SampleSettings
+from forensics.data.sources import training_records
+
+BOX = np.array([[181.1, 62.2, 267.7, 172.1]], np.float32)
+LANDMARKS = np.array(
+    [[(205.0, 101.7), (246.8, 103.7), (224.7, 129.0), (201.7, 139.2), (245.3, 141.9)]], np.float32
+)
+SPEC = CacheSpec(CropSpec(32, margin_ratio=1.3), "mean colour", "0" * 64, "test", "default", "", 7)
+
+
+def write_picture(path: Path, *, blank: bool = False) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.zeros_like(astronaut()) if blank else astronaut()).save(path, quality=95)
+
+
+def detect(image: np.ndarray) -> FaceDetections:
+    """Finds the astronaut in pictures that are not black."""
+    if not image.any():
+        return FaceDetections.empty()
+    return FaceDetections(BOX, LANDMARKS, np.ones(1, np.float32), np.zeros(1, np.int64))
+
+
+def crop(image: np.ndarray, detection: FaceDetections, spec: CropSpec) -> torch.Tensor:
+    left, top, right, bottom = detection.boxes_xyxy[0].astype(int).clip(0)
+    patch = torch.from_numpy(np.ascontiguousarray(image[top:bottom, left:right])).permute(2, 0, 1)[None]
+    return torch.nn.functional.interpolate(patch.float(), (spec.size, spec.size)).to(torch.uint8)
+
+
+TOOLS = Tools(
+    detect=detect,
+    crop=crop,
+    encode=lambda crops: crops.float().mean(dim=(2, 3)),
+    embed=lambda image, detection: torch.from_numpy(detection.boxes_xyxy),
+)
+
+
+def records(folder: Path, count: int = 6) -> list[FaceRecord]:
+    made = []
+    for number in range(count):
+        path = folder / f"{number}.jpg"
+        write_picture(path)
+        made.append(FaceRecord(path, Label.REAL, Split.TRAIN, "pictures", f"person{number}", "group=1"))
+    return made
+
+
+def test_a_manifest_is_read_from_csv_and_from_jsonl_alike(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.jpg")
+    row = {
+        "path": "a.jpg",
+        "label": "fake",
+        "split": "val",
+        "method": "SimSwap",
+        "identity": "ann",
+        "group": "g",
+    }
+    (tmp_path / "m.csv").write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n")
+    (tmp_path / "m.jsonl").write_text(json.dumps(row) + "\n\n")
+    expected = FaceRecord(tmp_path / "a.jpg", Label.FAKE, Split.VAL, "SimSwap", "ann", "g")
+    assert read_manifest(tmp_path / "m.csv") == [expected]
+    assert read_manifest(tmp_path / "m.jsonl") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,label,split,method,identity\na.jpg,real,train,m,i\n", "line 2: no group"),
+        ("path,label,split,method,identity,group\na.jpg,genuine,train,m,i,g\n", "line 2: 'genuine'"),
+        ("path,label,split,method,identity,group\nb.jpg,real,train,m,i,g\n", "1 files do not exist: .*b.jpg"),
+        (
+            "path,label,split,method,identity,group\na.jpg,real,train,m,i,g\na.jpg,real,val,m,i,g\n",
+            "1 identities lie in more than one split: i",
+        ),
+        ("path,label,split,method,identity,group\n", "lists nothing"),
+    ],
+)
+def test_a_faulty_manifest_is_refused_by_name_and_line(tmp_path: Path, text: str, message: str) -> None:
+    write_picture(tmp_path / "a.jpg")
+    (tmp_path / "m.csv").write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        read_manifest(tmp_path / "m.csv")
+
+
+def test_the_split_follows_the_identity_and_nothing_else() -> None:
+    people = [
+        FaceRecord(Path(f"{number}.jpg"), Label.REAL, Split.TRAIN, "m", f"p{number // 2}")
+        for number in range(400)
+    ]
+    split = split_by_identity(people, 3)
+    assert [record.split for record in split[::2]] == [record.split for record in split[1::2]]
+    assert 0.08 < np.mean([record.split is Split.VAL for record in split]) < 0.22
+    assert split_by_identity(people[100:], 3) == split[100:]
+    assert split_by_identity(people, 4) != split
+
+
+def make_material(folder: Path) -> Path:
+    for name in ("utkface_7000/25_1_2_1.jpg", "utkface_7000/3_1_2_1.jpg", "youtubefaces_782/Ann_Lee_01.jpg"):
+        write_picture(folder / name)
+    (folder / "clip.mp4").touch()
+    uses = folder / "uses.tsv"
+    uses.write_text(
+        "file\tlabel\tuse\n"
+        "images/utkface_7000.tar\treal\ttrain\n"
+        "images/youtubefaces_782.tar\treal\ttrain\n"
+        "images/other.tar\treal\tmeasure\n"
+        "video/clip.mp4\treal\ttrain\n"
+        "video/secret.mp4\tfake\tmeasure\n"
+    )
+    return uses
+
+
+def test_only_rows_marked_train_are_listed_and_infants_are_left_out(tmp_path: Path) -> None:
+    uses = make_material(tmp_path)
+    listed = training_records(uses, tmp_path, tmp_path, seed=7)
+    assert [record.path.name for record in listed] == ["clip.mp4", "25_1_2_1.jpg", "Ann_Lee_01.jpg"]
+    assert [record.identity for record in listed] == ["clip:clip", "utkface:25_1_2_1.jpg", "ann_lee"]
+    assert listed[1].group == "age=20-39;sex=1;race=2"
+
+
+def test_missing_and_unknown_material_is_named(tmp_path: Path) -> None:
+    uses = make_material(tmp_path)
+    (tmp_path / "clip.mp4").unlink()
+    with pytest.raises(DatasetError, match=r"clip\.mp4: not there"):
+        training_records(uses, tmp_path, tmp_path, seed=7)
+    uses.write_text("file\tlabel\tuse\nimages/new.tar\treal\ttrain\n")
+    with pytest.raises(DatasetError, match=r"new\.tar is marked train but has no reader"):
+        training_records(uses, tmp_path, tmp_path, seed=7)
+
+
+def test_the_cache_holds_a_real_and_a_fake_of_every_face(tmp_path: Path) -> None:
+    account = extract(
+        records(tmp_path),
+        tmp_path / "cache",
+        tools=TOOLS,
+        spec=SPEC,
+        settings=SampleSettings(pairs_per_face=2),
+    )
+    cache = load_cache(tmp_path / "cache", expected={"seed": 7})
+    assert account.samples == len(cache) == 24
+    assert account.failed == ()
+    assert cache.crops.shape == (24, 3, 32, 32)
+    assert cache.features == pytest.approx(cache.crops.astype(np.float32).mean(axis=(2, 3)), abs=1e-3)
+    for pair in np.unique(cache.pair):
+        both = cache.where(cache.pair == pair)
+        assert both.label.tolist() == [0, 1]
+        assert both.method[0] == "real"
+        assert both.method[1] != "real"
+        assert both.identity[0] == both.identity[1]
+        assert np.array_equal(both.embeddings[0], both.embeddings[1])
+        assert (both.crops[0] != both.crops[1]).any()
+    assert set(cache.group) == {"group=1"}
+
+
+def test_an_interrupted_extraction_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
+    material = records(tmp_path)
+    runs = []
+    for name in ("whole", "resumed"):
+        out = tmp_path / name
+        extract(material, out, tools=TOOLS, spec=SPEC, settings=SampleSettings(), records_in_shard=2)
+        if name == "resumed":
+            (out / "shard_00001.npz").unlink()
+            kept = (out / "shard_00000.npz").stat().st_mtime_ns
+            extract(material, out, tools=TOOLS, spec=SPEC, settings=SampleSettings(), records_in_shard=2)
+            assert (out / "shard_00000.npz").stat().st_mtime_ns == kept
+        runs.append(load_cache(out, expected={}))
+    assert np.array_equal(runs[0].crops, runs[1].crops)
+    assert runs[0].pair.tolist() == runs[1].pair.tolist()
+
+
+def test_faces_labelled_fake_stay_alone_and_failures_are_named(tmp_path: Path) -> None:
+    material = records(tmp_path, 2)
+    material[0] = replace(material[0], label=Label.FAKE, method="gan")
+    write_picture(tmp_path / "black.jpg", blank=True)
+    (tmp_path / "text.jpg").write_text("no picture")
+    material += [replace(material[1], path=tmp_path / name) for name in ("black.jpg", "text.jpg")]
+    account = extract(material, tmp_path / "cache", tools=TOOLS, spec=SPEC, settings=SampleSettings())
+    cache = load_cache(tmp_path / "cache", expected={})
+    assert sorted(cache.method)[:1] == ["gan"]
+    assert cache.label[cache.method == "gan"].tolist() == [1]
+    assert len(cache) == 3
+    assert len(account.failed) == 2
+    assert any("black.jpg" in sentence for sentence in account.failed)
+    assert any("text.jpg" in sentence for sentence in account.failed)
+
+
+def test_a_cache_of_another_spec_is_refused(tmp_path: Path) -> None:
+    material = records(tmp_path, 2)
+    out = tmp_path / "cache"
+    extract(material, out, tools=TOOLS, spec=SPEC, settings=SampleSettings())
+    other = replace(SPEC, crop=CropSpec(32, margin_ratio=1.5))
+    with pytest.raises(CacheMismatchError, match="crop"):
+        extract(material, out, tools=TOOLS, spec=other, settings=SampleSettings())
+    with pytest.raises(CacheMismatchError, match="tower_sha256"):
+        load_cache(out, expected={"tower_sha256": "1" * 64})
+    (out / "shard_00000.npz").write_bytes(b"broken")
+    with pytest.raises(DatasetError, match="shard_00000"):
+        load_shard(out / "shard_00000.npz")
+
+
+def test_a_cache_with_nothing_in_it_is_an_error(tmp_path: Path) -> None:
+    write_picture(tmp_path / "black.jpg", blank=True)
+    material = [FaceRecord(tmp_path / "black.jpg", Label.REAL, Split.TRAIN, "m", "i")]
+    with pytest.raises(DatasetError, match="no record gave a face"):
+        extract(material, tmp_path / "cache", tools=TOOLS, spec=SPEC, settings=SampleSettings())
+    with pytest.raises(DatasetError, match="no shards"):
+        load_cache(tmp_path / "cache", expected={})
+
+
+def test_the_digest_of_the_material_follows_labels_and_order(tmp_path: Path) -> None:
+    material = records(tmp_path, 3)
+    assert material_sha256(material) == material_sha256(list(material))
+    assert material_sha256(material) != material_sha256(material[::-1])
+    assert material_sha256(material) != material_sha256(
+        [replace(material[0], label=Label.FAKE), *material[1:]]
+    )
+
+
+def test_a_cache_checks_its_columns() -> None:
+    text = np.array(["x"])
+    with pytest.raises(ValueError, match="label must hold"):
+        FeatureCache(
+            crops=np.zeros((1, 3, 4, 4), np.uint8),
+            features=np.zeros((1, 2), np.float32),
+            embeddings=np.zeros((1, 2), np.float32),
+            label=np.zeros(1, np.int64),  # type: ignore[arg-type]
+            pair=np.zeros(1, np.int64),
+            split=text,
+            source=text,
+            method=text,
+            identity=text,
+            group=text,
+        )
+
+
+def test_the_preview_shows_real_fake_and_difference(tmp_path: Path) -> None:
+    real, fake = np.full((8, 8, 3), 100, np.uint8), np.full((8, 8, 3), 110, np.uint8)
+    example = Example(real, fake, "<b>Ann</b>")
+    strip = example.strip()
+    assert [strip[0, column, 0] for column in (0, 8, 16)] == [100, 110, 158]
+    assert contact_sheet([example] * 4, columns=3).shape == (28, 90, 3)
+    write_preview([example], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "<b>Ann" not in page
+    assert "&lt;b&gt;Ann" in page
+    write_preview([example], tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.getpixel((9, 0)) == (110, 110, 110)
+    with pytest.raises(ValueError, match=r"\.png or \.html"):
+        write_preview([example], tmp_path / "page.txt")
+    with pytest.raises(ValueError, match="no example"):
+        contact_sheet([])
