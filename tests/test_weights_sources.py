@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tarfile
 import time
 import zipfile
@@ -122,6 +123,12 @@ def test_without_settings_the_public_index_is_asked_and_with_no_index_none() -> 
     (public,) = PipSettings.parse("").index_urls
     assert public.startswith("https://")
     assert PipSettings.parse(":env:.no-index='true'\nglobal.index-url='https://x.example'").index_urls == ()
+
+
+def test_a_python_without_pip_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    with pytest.raises(SourceError, match="pip's settings cannot be read"):
+        PipSettings.read()
 
 
 def test_a_url_delivers_a_file_or_a_member_of_a_checked_archive(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from weights.streams import Progress, save
 PIP_SECTIONS = ("global", "download", ":env:")
 # pip's own default.
 DEFAULT_TIMEOUT_SECONDS = 15.0
+# `pip config list` reads a few small files; this long only happens where the disk hangs.
+PIP_TIMEOUT_SECONDS = 60.0
 # The largest archive named by the registry has 100 MB.
 ARCHIVE_LIMIT_BYTES = 1 << 30
 # Bytes as stored: a transfer encoding would make the announced length and the hash those of something else.
@@ -48,11 +50,16 @@ class PipSettings:
     def read(cls) -> PipSettings:
         """Ask `pip config list`, which merges pip's files and the PIP_* environment variables."""
         command = [sys.executable, "-m", "pip", "config", "list"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        if done.returncode != 0:
-            cause = done.stderr.strip().splitlines()[-1:] or ["no message"]
-            raise SourceError(f"pip's settings cannot be read ({cause[0]}); install pip")
-        return cls.parse(done.stdout)
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=PIP_TIMEOUT_SECONDS
+            )
+            if done.returncode != 0:
+                cause = done.stderr.strip().splitlines()[-1:] or ["no message"]
+                raise SourceError(f"pip's settings cannot be read ({cause[0]}); install pip")
+            return cls.parse(done.stdout)
+        except (OSError, subprocess.SubprocessError, ValueError, SyntaxError) as error:
+            raise SourceError(f"pip's settings cannot be read ({error})") from error
 
     @classmethod
     def parse(cls, listing: str) -> PipSettings:

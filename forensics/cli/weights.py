@@ -65,27 +65,27 @@ def fetch_weights(
 ) -> None:
     """Fetch the weights NAMES, or `all` that can be fetched without you bringing a file."""
     store = Store(cache_dir, offline=offline)
-    planned = store.plan(_fetchable(store) if ALL in names else names)
+    wanted = _fetchable(store) if ALL in names else list(dict.fromkeys(names))
     if plan_only:
-        _show_plan(planned, as_json)
+        _show_plan(store.plan(wanted), as_json)
         return
     fetched: list[WeightFile] = []
     failed: list[str] = []
-    for step in planned:
-        _show_licence(step.spec)
+    for name in wanted:
+        _show_licence(store.registry.get(name))
         try:
-            with _progress_bar(step.spec.name) as progress:
-                fetched.append(store.fetch(step.spec.name, progress=progress, replace_damaged=True))
+            with _progress_bar(name) as progress:
+                fetched.append(store.fetch(name, progress=progress, replace_damaged=True))
         except WeightsError as error:
             # With several names one dead server must not keep the others away; the exit code tells.
-            if len(planned) == 1:
+            if len(wanted) == 1:
                 raise
             click.echo(f"{error}", err=True)
-            failed.append(step.spec.name)
+            failed.append(name)
     _show_files(fetched, as_json)
     if failed:
         raise MissingWeightsError(
-            f"{len(failed)} of {len(planned)} weights could not be fetched: {', '.join(failed)}; "
+            f"{len(failed)} of {len(wanted)} weights could not be fetched: {', '.join(failed)}; "
             "the lines above say why"
         )
 
@@ -96,17 +96,7 @@ def verify_weights(as_json: bool, offline: bool, cache_dir: Path | None) -> None
     """Hash every weight that is here again and compare."""
     results = Store(cache_dir, offline=offline).verify()
     if as_json:
-        _show_json(
-            [
-                {
-                    "name": result.name,
-                    "path": str(result.path),
-                    "sound": result.sound,
-                    "detail": result.detail,
-                }
-                for result in results
-            ]
-        )
+        _show_json([{**vars(result), "path": str(result.path)} for result in results])
     else:
         for result in results:
             click.echo(f"{'ok     ' if result.sound else 'REFUSED'}  {result.name}  {result.detail}")
