@@ -23,9 +23,9 @@ import numpy as np
 import pytest
 from media import Picture
 
-from video import decord
+from video import decord, decord_process
 from video.backends import BACKENDS, LIMITATIONS, ClipKind, capability_rows
-from video.decord import DecordProcess
+from video.decord_process import DecordProcess
 from video.errors import RefusedVideoError, UnreadableVideoError, VideoError
 from video.reader import open_video
 from video.sampling import Sampling
@@ -212,10 +212,13 @@ def test_a_disagreement_with_the_container_is_noticed(
 
 
 @needs_decord
-def test_a_decord_that_stalls_is_killed_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("code", ["import time; time.sleep(60)", "raise SystemExit(1)"])
+def test_a_decord_that_stalls_or_dies_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
     path = media.h264(tmp_path / "clip.mp4")
-    monkeypatch.setattr(decord, "_COMMAND", [sys.executable, "-c", "import time; time.sleep(60)"])
-    monkeypatch.setattr(decord, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(decord_process, "_COMMAND", [sys.executable, "-c", code])
+    monkeypatch.setattr(decord_process, "STALL_SECONDS", 0.2)
     with (
         open_video(path, backend="decord") as reader,
         pytest.raises(UnreadableVideoError, match="stalled or died"),
