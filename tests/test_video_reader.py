@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Callable
@@ -238,6 +239,22 @@ def test_a_reader_can_be_left_early(tmp_path: Path) -> None:
         next(reader.batches(2))
     after = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
     assert after == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is measured through /proc")
+def test_memory_does_not_grow_with_the_length_of_the_video(tmp_path: Path) -> None:
+    path = media.h264(tmp_path / "long.mp4", 120, 1280, 720, options={"crf": "40", "preset": "ultrafast"})
+    used = []
+    # Frames must go when they are done with, not when the garbage collector comes round.
+    gc.disable()
+    try:
+        with open_video(path, sampling=Sampling.all()) as reader:
+            for _ in reader.batches(2):
+                used.append(int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+    finally:
+        gc.enable()
+    # The pictures of the second half alone would take 166 million bytes.
+    assert max(used) - used[len(used) // 2] < 40_000_000
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,11 @@ def orientation_from_matrix(matrix: bytes) -> Orientation:
 
 
 def side_data(frame: av.VideoFrame) -> list[tuple[str, bytes]]:
-    """What travels with a frame beside its pixels, as kind and content; empty where PyAV cannot list it."""
+    """What travels with a frame beside its pixels, as kind and content; empty where PyAV cannot list it.
+
+    Not for every frame: PyAV ties frame and list into a cycle, and a frame's memory, which Python's garbage
+    collector does not see, then waits for its next round.
+    """
     try:
         # PyAV's stubs describe this collection as a dictionary of motion vectors.
         entries: Any = frame.side_data

@@ -20,7 +20,7 @@ from video.decoding import decoded_frames
 from video.deinterlace import deinterlaced
 from video.errors import UnreadableVideoError, printable
 from video.frames import Delivery, FrameBatch, VideoInfo
-from video.geometry import frame_orientation, square_pixel_size
+from video.geometry import Orientation, frame_orientation, square_pixel_size
 from video.opening import open_container
 from video.reader import Limits
 from video.sampling import Sampling, Timed
@@ -51,6 +51,7 @@ class PyAvReader:
         self._warnings: list[str] = []
         self._tally = Tally()
         self._delivery: Delivery | None = None
+        self._orientation: tuple[int, Orientation] | None = None
         with ExitStack() as stack:
             self._container = stack.enter_context(open_container(path, max_pixels=limits.max_pixels))
             self._stream, choice = choose_stream(path, self._container)
@@ -66,7 +67,9 @@ class PyAvReader:
             if self._first is None:
                 raise UnreadableVideoError(path, "holds no picture that decodes", "check that it is complete")
             self._info = self._describe(self._first.frame)
-            self._warn([choice] if choice else [], picture_warnings(self._first.frame))
+            self._warn([choice] if choice else [], colour_warnings(self._first.frame))
+            if not self._orientation_of(self._first.frame).exact:
+                self._warn(["tilted by its display matrix; turned to the nearest right angle"])
             self._stack = stack.pop_all()
 
     @property
@@ -148,10 +151,16 @@ class PyAvReader:
 
     def _upright_rgb(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
         width, height = self._square_size(frame.width, frame.height)
-        return frame_orientation(frame).apply(self._converter.convert(frame, width, height))
+        return self._orientation_of(frame).apply(self._converter.convert(frame, width, height))
+
+    def _orientation_of(self, frame: av.VideoFrame) -> Orientation:
+        """The frame's orientation, looked up anew when its angle changes."""
+        if self._orientation is None or self._orientation[0] != frame.rotation:
+            self._orientation = (frame.rotation, frame_orientation(frame))
+        return self._orientation[1]
 
     def _describe(self, frame: av.VideoFrame) -> VideoInfo:
-        orientation = frame_orientation(frame)
+        orientation = self._orientation_of(frame)
         width, height = self._square_size(frame.width, frame.height)
         if orientation.swaps_sides:
             width, height = height, width
@@ -175,11 +184,3 @@ class PyAvReader:
         for sentence in chain(*groups):
             log.warning("%s: %s", printable(self._path), sentence)
             self._warnings.append(sentence)
-
-
-def picture_warnings(frame: av.VideoFrame) -> list[str]:
-    """What is uncertain or changed about this frame's colours and place, as sentences for the report."""
-    tilted = not frame_orientation(frame).exact
-    return colour_warnings(frame) + (
-        ["tilted by its display matrix; turned to a right angle"] if tilted else []
-    )
