@@ -14,7 +14,7 @@ from skimage.data import astronaut
 
 from face.types import CropSpec, FaceDetections
 from forensics.data.cache import CacheMismatchError, CacheSpec, FeatureCache, load_cache, load_shard
-from forensics.data.extract import Tools, extract, material_sha256
+from forensics.data.extract import Tools, extract, landmarks_in_crop, material_sha256, reembed
 from forensics.data.faces import DatasetError, FaceRecord, Label, Split, read_manifest, split_by_identity
 from forensics.data.preview import Example, contact_sheet, write_preview
 from forensics.data.samples import SampleSettings
@@ -49,7 +49,7 @@ TOOLS = Tools(
     detect=detect,
     crop=crop,
     encode=lambda crops: crops.float().mean(dim=(2, 3)),
-    embed=lambda image, detection: torch.from_numpy(detection.boxes_xyxy),
+    embed=lambda crops, landmarks: landmarks.flatten(1),
 )
 
 
@@ -164,7 +164,8 @@ def test_the_cache_holds_a_real_and_a_fake_of_every_face(tmp_path: Path) -> None
         assert both.method[0] == "real"
         assert both.method[1] != "real"
         assert both.identity[0] == both.identity[1]
-        assert np.array_equal(both.embeddings[0], both.embeddings[1])
+        assert np.array_equal(both.landmarks[0], both.landmarks[1])
+        assert np.array_equal(both.embeddings, both.landmarks.reshape(2, 10))
         assert (both.crops[0] != both.crops[1]).any()
     assert set(cache.group) == {"group=1"}
 
@@ -183,6 +184,22 @@ def test_an_interrupted_extraction_ends_as_an_uninterrupted_one(tmp_path: Path) 
         runs.append(load_cache(out, expected={}))
     assert np.array_equal(runs[0].crops, runs[1].crops)
     assert runs[0].pair.tolist() == runs[1].pair.tolist()
+
+
+def test_landmarks_lie_in_the_crop_where_the_face_is() -> None:
+    found = landmarks_in_crop(detect(astronaut()), CropSpec(100, margin_ratio=2.0))
+    centre, side = (BOX[0, :2] + BOX[0, 2:]) / 2, 2 * 109.9
+    assert found == pytest.approx((LANDMARKS[0] - centre) / side * 100 + 50, abs=0.1)
+
+
+def test_identities_can_be_computed_anew_by_another_encoder(tmp_path: Path) -> None:
+    out = tmp_path / "cache"
+    extract(records(tmp_path, 3), out, tools=TOOLS, spec=SPEC, settings=SampleSettings(), records_in_shard=2)
+    before = load_cache(out, expected={"embedder": "test"})
+    reembed(out, lambda crops, landmarks: crops.float().flatten(1)[:, :5], embedder="other")
+    after = load_cache(out, expected={"embedder": "other", "tower_sha256": "0" * 64})
+    assert np.array_equal(after.embeddings, before.crops.reshape(len(before), -1)[:, :5])
+    assert np.array_equal(after.features, before.features)
 
 
 def test_faces_labelled_fake_stay_alone_and_failures_are_named(tmp_path: Path) -> None:
@@ -239,6 +256,7 @@ def test_a_cache_checks_its_columns() -> None:
         FeatureCache(
             crops=np.zeros((1, 3, 4, 4), np.uint8),
             features=np.zeros((1, 2), np.float32),
+            landmarks=np.zeros((1, 5, 2), np.float32),
             embeddings=np.zeros((1, 2), np.float32),
             label=np.zeros(1, np.int64),  # type: ignore[arg-type]
             pair=np.zeros(1, np.int64),

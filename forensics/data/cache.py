@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from face.types import CropSpec
+from face.types import Alignment, CropSpec
 from forensics.data.faces import DatasetError
 
 SPEC_FILE = "spec.json"
-_SHARD_PATTERN = "shard_*.npz"
 
 
 class CacheMismatchError(DatasetError):
@@ -39,22 +38,21 @@ class CacheSpec:
     material_sha256: str
     seed: int
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1, sort_keys=True)
-
 
 @dataclass(frozen=True)
 class FeatureCache:
     """N faces. Members of a pair share `pair`; a face without a counterpart has a number of its own.
 
     `crops` [N,3,S,S] uint8 RGB; `features` [N,D] float32, the tower's raw output (normalise before
-    comparing); `embeddings` [N,E] float32, raw; D and E are 0 where none were computed. `label` [N] int8, 1 =
+    comparing); `landmarks` [N,5,2] float32, in crop pixels, from which other identities can be computed
+    later; `embeddings` [N,E] float32, raw; D and E are 0 where none were computed. `label` [N] int8, 1 =
     fake; `pair` [N] int64. The rest are [N] texts: `split` (train or val), `source` of the real picture,
     `method` (`real`, or how the fake was made), `identity`, `group`.
     """
 
     crops: npt.NDArray[np.uint8]
     features: npt.NDArray[np.float32]
+    landmarks: npt.NDArray[np.float32]
     embeddings: npt.NDArray[np.float32]
     label: npt.NDArray[np.int8]
     pair: npt.NDArray[np.int64]
@@ -66,7 +64,8 @@ class FeatureCache:
 
     def __post_init__(self) -> None:
         count = len(self.label)
-        kinds = {"crops": "u1", "features": "f4", "embeddings": "f4", "label": "i1", "pair": "i8"}
+        kinds = {"crops": "u1", "label": "i1", "pair": "i8"}
+        kinds |= dict.fromkeys(("features", "landmarks", "embeddings"), "f4")
         for field in fields(self):
             values = getattr(self, field.name)
             kind = np.dtype(kinds[field.name]) if field.name in kinds else None
@@ -97,6 +96,11 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"shard_{number:05d}.npz"
 
 
+def shard_paths(folder: Path) -> list[Path]:
+    """The shards that are there, in order."""
+    return sorted(folder.glob("shard_*.npz"))
+
+
 def save_shard(cache: FeatureCache, path: Path) -> None:
     """Write one shard so that it is there whole or not at all."""
     partial = path.with_suffix(".partial")
@@ -116,38 +120,50 @@ def load_shard(path: Path) -> FeatureCache:
         raise DatasetError(f"{path}: not a shard of a feature cache: {error}; delete it") from error
 
 
-def write_spec(folder: Path, spec: CacheSpec) -> None:
-    """Mark an empty folder as a cache of `spec`, or check that it is one already.
+def write_spec(folder: Path, spec: CacheSpec, *, overwrite: bool = False) -> None:
+    """Mark an empty folder as a cache of `spec`, or check that it is one already (or make it one).
 
     Raises `CacheMismatchError` if the folder holds a cache of another spec.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / SPEC_FILE).exists():
-        check_spec(folder, json.loads(spec.to_json()))
+    if (folder / SPEC_FILE).exists() and not overwrite:
+        check_spec(folder, {field.name: getattr(spec, field.name) for field in fields(spec)})
         return
-    if any(folder.glob(_SHARD_PATTERN)):
+    if shard_paths(folder) and not overwrite:
         raise CacheMismatchError(f"{folder}: holds shards but no {SPEC_FILE}: choose an empty folder")
-    (folder / SPEC_FILE).write_text(spec.to_json(), encoding="utf-8")
+    partial = folder / f"{SPEC_FILE}.partial"
+    partial.write_text(json.dumps(asdict(spec), indent=1, sort_keys=True), encoding="utf-8")
+    partial.replace(folder / SPEC_FILE)
 
 
-def check_spec(folder: Path, expected: dict[str, object]) -> None:
-    """Raise `CacheMismatchError` where an entry of the cache's spec is not as `expected`, a part of one."""
+def read_spec(folder: Path) -> CacheSpec:
+    """What a cache was made with; raises `CacheMismatchError` where that is not told."""
     try:
-        found = json.loads((folder / SPEC_FILE).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+        entries = json.loads((folder / SPEC_FILE).read_text(encoding="utf-8"))
+        crop = entries.pop("crop")
+        alignment = Alignment(crop.pop("alignment"))
+        return CacheSpec(crop=CropSpec(**crop, alignment=alignment), **entries)
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise CacheMismatchError(f"{folder}: no readable {SPEC_FILE}: {error}") from error
+
+
+def check_spec(folder: Path, expected: Mapping[str, object]) -> None:
+    """Raise `CacheMismatchError` where a field of the cache's `CacheSpec` is not as `expected`."""
+    found = read_spec(folder)
     for name, value in expected.items():
-        if found.get(name) != value:
+        if getattr(found, name) != value:
             raise CacheMismatchError(
-                f"{folder}: made with {name} = {found.get(name)!r}, not {value!r}: extract it again"
+                f"{folder}: made with {name} = {getattr(found, name)!r}, not {value!r}: extract it again"
             )
 
 
-def load_cache(folder: Path, *, expected: dict[str, object]) -> FeatureCache:
-    """All shards of a cache in order, once the entries of `expected` (a part of `CacheSpec` as JSON reads
-    it) are those it was made with. Raises `CacheMismatchError`, and `DatasetError` for an empty cache."""
+def load_cache(folder: Path, *, expected: Mapping[str, object]) -> FeatureCache:
+    """All shards of a cache in order, once those fields of its `CacheSpec` that `expected` names are equal.
+
+    Raises `CacheMismatchError` where they are not, and `DatasetError` for an empty cache.
+    """
     check_spec(folder, expected)
-    shards = sorted(folder.glob(_SHARD_PATTERN))
+    shards = shard_paths(folder)
     if not shards:
         raise DatasetError(f"{folder}: the cache has no shards: extract it first")
     return FeatureCache.join([load_shard(path) for path in shards])

@@ -5,14 +5,24 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from face.types import CropSpec, FaceDetections
-from forensics.data.cache import CacheSpec, FeatureCache, load_shard, save_shard, shard_path, write_spec
+from forensics.data.cache import (
+    CacheSpec,
+    FeatureCache,
+    load_shard,
+    read_spec,
+    save_shard,
+    shard_path,
+    shard_paths,
+    write_spec,
+)
 from forensics.data.faces import DatasetError, FaceRecord
 from forensics.data.samples import Detect, Image, Sample, SampleSettings, find_faces, make_samples
 
@@ -27,15 +37,15 @@ _BATCH_CROPS = 32
 class Tools:
     """The parts of the analysis that extraction runs, so that training sees what analysis sees.
 
-    `detect` gives the faces of one picture [H,W,3] uint8 RGB. `crop` cuts [1,3,S,S] uint8 of the one face of
-    a picture and `embed` gives its raw identity [1,E] float32. `encode` gives the tower's raw features
-    [N,D] float32 of crops [N,3,S,S] uint8.
+    `detect` gives the faces of one picture [H,W,3] uint8 RGB; `crop` cuts [1,3,S,S] uint8 of the one face of
+    a picture. Of crops [N,3,S,S] uint8, `encode` gives the tower's raw features [N,D] float32 and `embed`,
+    with the landmarks [N,5,2] float32 in them, the raw identities [N,E] float32.
     """
 
     detect: Detect
     crop: Callable[[Image, FaceDetections, CropSpec], torch.Tensor]
-    embed: Callable[[Image, FaceDetections], torch.Tensor]
     encode: Callable[[torch.Tensor], torch.Tensor]
+    embed: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -94,13 +104,39 @@ def extract(
     return Account(samples, tuple(failed))
 
 
+def landmarks_in_crop(detection: FaceDetections, crop: CropSpec) -> npt.NDArray[np.float32]:
+    """[5,2] float32 pixels: where the one face's landmarks lie in its margin crop."""
+    box = detection.boxes_xyxy[0].astype(np.float64)
+    side = crop.margin_ratio * float(max(box[2] - box[0], box[3] - box[1]))
+    corner = (box[:2] + box[2:]) / 2 - side / 2
+    return np.asarray((detection.landmarks[0] - corner) * (crop.size / side), np.float32)
+
+
+def reembed(
+    folder: Path, embed: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], *, embedder: str
+) -> None:
+    """Compute the identities of a cache anew, with another encoder, from its crops and landmarks.
+
+    The cache names the new `embedder` only when the last shard is done: a killed run is run again.
+    """
+    spec = read_spec(folder)
+    write_spec(folder, replace(spec, embedder=""), overwrite=True)
+    for path in shard_paths(folder):
+        shard = load_shard(path)
+        embeddings = embed(torch.from_numpy(shard.crops), torch.from_numpy(shard.landmarks))
+        save_shard(replace(shard, embeddings=embeddings.float().cpu().numpy()), path)
+    write_spec(folder, replace(spec, embedder=embedder), overwrite=True)
+
+
 def _encode(samples: Sequence[Sample], tools: Tools, crop: CropSpec) -> FeatureCache:
     crops = torch.cat([tools.crop(sample.image, sample.detection, crop) for sample in samples]).cpu()
     features = torch.cat([tools.encode(batch) for batch in torch.split(crops, _BATCH_CROPS)])
-    embeddings = torch.cat([tools.embed(sample.image, sample.detection) for sample in samples])
+    landmarks = np.stack([landmarks_in_crop(sample.detection, crop) for sample in samples])
+    embeddings = tools.embed(crops, torch.from_numpy(landmarks))
     return FeatureCache(
         crops=crops.numpy(),
         features=features.float().cpu().numpy(),
+        landmarks=landmarks,
         embeddings=embeddings.float().cpu().numpy(),
         label=np.array([sample.label for sample in samples], np.int8),
         pair=np.array([sample.pair for sample in samples], np.int64),
