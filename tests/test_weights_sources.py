@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import tarfile
-import time
 import zipfile
 from pathlib import Path
 
@@ -157,6 +156,12 @@ def test_a_server_may_not_send_more_than_the_registered_size(tmp_path: Path) -> 
             Store(tmp_path, registry=registry(tiny)).fetch("tiny")
 
 
+def move_the_hub(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(hub_constants, "ENDPOINT", address)
+    monkeypatch.setattr(hub_constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+
 def test_the_hub_delivers_a_file_of_a_pinned_revision(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,27 +169,22 @@ def test_the_hub_delivers_a_file_of_a_pinned_revision(
     with local_server() as server:
         server.files = {f"/some/model/resolve/{revision}/model.safetensors": CONTENT}
         server.headers = {"X-Repo-Commit": revision, "ETag": f'"{digest(CONTENT)}"'}
-        monkeypatch.setattr(hub_constants, "ENDPOINT", server.url(""))
-        monkeypatch.setattr(
-            hub_constants,
-            "HUGGINGFACE_CO_URL_TEMPLATE",
-            server.url("/{repo_id}/resolve/{revision}/{filename}"),
-        )
+        move_the_hub(server.url(""), monkeypatch)
         seen: list[tuple[int, int | None]] = []
         source = HuggingFace("some/model", revision, "model.safetensors")
         target = tmp_path / "model.part"
         source.deliver(target, limit_bytes=LIMIT_BYTES, progress=lambda *step: seen.append(step))
-    assert target.read_bytes() == CONTENT
-    assert seen[-1] == (len(CONTENT), len(CONTENT))
+        assert target.read_bytes() == CONTENT
+        assert seen[-1] == (len(CONTENT), len(CONTENT))
+        with pytest.raises(SourceError, match="announces"):
+            source.deliver(target, limit_bytes=len(CONTENT) - 1, progress=no_progress)
     assert [path.name for path in tmp_path.iterdir()] == ["model.part"]
 
 
 def test_an_unreachable_hub_is_one_line_that_names_the_repository(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_constants, "ENDPOINT", "http://127.0.0.1:9")
-    # The hub's client tries again for 23 seconds; the test need not wait for it.
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    move_the_hub("http://127.0.0.1:9", monkeypatch)
     tiny = spec("tiny", HuggingFace("some/model", "a" * 40, "model.safetensors"))
     with pytest.raises(MissingWeightsError, match="Hugging Face some/model") as missing:
         Store(tmp_path, registry=registry(tiny)).fetch("tiny")

@@ -153,6 +153,11 @@ class HuggingFace:
         # Not the hub's own cache: that would keep a second copy of gigabytes.
         with tempfile.TemporaryDirectory(dir=target.parent, prefix="hub-", suffix=".part") as folder:
             try:
+                # Asked once before the download, which would try an unreachable hub for half a minute.
+                url = huggingface_hub.hf_hub_url(self.repo, self.filename, revision=self.revision)
+                size_bytes = huggingface_hub.get_hf_file_metadata(url).size
+                if size_bytes is not None and size_bytes > limit_bytes:
+                    raise SourceError(f"announces {size_bytes:,} bytes, expected {limit_bytes:,} at most")
                 got = huggingface_hub.hf_hub_download(
                     self.repo,
                     self.filename,
@@ -160,12 +165,14 @@ class HuggingFace:
                     local_dir=folder,
                     tqdm_class=_forward_to(progress),
                 )
+            except SourceError:
+                raise
             # The hub's client and its transport raise errors of several unrelated families; whichever it
             # is, this source has failed, and the message says how.
             except Exception as error:
                 raise SourceError(f"cannot be fetched ({_first_line(error)})") from error
             if Path(got).stat().st_size > limit_bytes:
-                raise SourceError(f"is larger than the {limit_bytes:,} bytes expected at most")
+                raise SourceError(f"sends more than the {limit_bytes:,} bytes expected at most")
             shutil.move(got, target)
 
 
