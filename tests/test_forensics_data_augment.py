@@ -133,6 +133,30 @@ def test_the_box_stays_on_the_face_and_eyes_stay_left_and_right() -> None:
         assert (right - left) / (bottom - top) == pytest.approx(86.6 / 109.9, rel=0.02)
 
 
+def test_a_tight_picture_goes_on_with_its_mirror_image_or_with_nothing() -> None:
+    tight = np.ascontiguousarray(astronaut()[62:172, 181:268])
+    found = detection()
+    at_origin = replace(
+        found,
+        boxes_xyxy=found.boxes_xyxy - np.array([181, 62, 181, 62], np.float32),
+        landmarks=found.landmarks - np.array([181, 62], np.float32),
+    )
+    still = AugmentSettings(**{name: 0.0 for name in vars(AugmentSettings()) if name.endswith("_share")})
+    pairs = {}
+    for share in (0.0, 1.0):
+        settings = PairSettings(
+            augment=still, blend=BlendSettings(opacities=(1e-6,), target_share=0.0), reflect_share=share
+        )
+        pairs[share] = training_pair(tight, at_origin, np.random.default_rng(0), settings)
+    assert np.array_equal(pairs[0.0].real, tight)
+    height, width = pairs[1.0].real.shape[:2]
+    assert (height, width) >= (219, 219)
+    offsets = pairs[1.0].detection.landmarks[0] - pairs[0.0].detection.landmarks[0]
+    left, top = offsets[0].round().astype(int)
+    assert np.array_equal(pairs[1.0].real[top : top + 110, left : left + 87], tight)
+    assert np.array_equal(pairs[1.0].real[top - 5, left : left + 87], tight[5])
+
+
 def test_a_pair_is_made_of_exactly_one_face() -> None:
     with pytest.raises(ValueError, match="one face"):
         training_pair(astronaut(), FaceDetections.empty(), np.random.default_rng(0))

@@ -82,7 +82,7 @@ def test_the_jitter_strikes_the_surroundings_as_often_as_the_face() -> None:
 
 def test_a_cross_identity_blend_shows_the_donor_and_a_swap_loses_detail() -> None:
     black = Donor(np.zeros((512, 512, 3), np.uint8), LANDMARKS)
-    plain = replace(only(Family.CROSS), cross_colour_strength=(0.0, 0.0))
+    plain = replace(only(Family.CROSS), cross_colour_strength=(0.0, 0.0), cross_swap_share=0.0)
     pair = self_blend(astronaut(), LANDMARKS, BOX, np.random.default_rng(2), settings=plain, donor=black)
     assert pair.fake[pair.mask > 0.99].max() < 10
     coarse = replace(

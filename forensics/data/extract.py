@@ -38,14 +38,14 @@ class Tools:
     """The parts of the analysis that extraction runs, so that training sees what analysis sees.
 
     `detect` gives the faces of one picture [H,W,3] uint8 RGB; `crop` cuts [1,3,S,S] uint8 of the one face of
-    a picture. Of crops [N,3,S,S] uint8, `encode` gives the tower's raw features [N,D] float32 and `embed`,
-    with the landmarks [N,5,2] float32 in them, the raw identities [N,E] float32.
+    a picture and `embed` gives its raw identity [1,E] float32. `encode` gives the tower's raw features
+    [N,D] float32 of crops [N,3,S,S] uint8.
     """
 
     detect: Detect
     crop: Callable[[Image, FaceDetections, CropSpec], torch.Tensor]
+    embed: Callable[[Image, FaceDetections], torch.Tensor]
     encode: Callable[[torch.Tensor], torch.Tensor]
-    embed: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ def landmarks_in_crop(detection: FaceDetections, crop: CropSpec) -> npt.NDArray[
 def reembed(
     folder: Path, embed: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], *, embedder: str
 ) -> None:
-    """Compute the identities of a cache anew, with another encoder, from its crops and landmarks.
+    """Compute the identities of a cache anew from its crops [N,3,S,S] uint8 and the landmarks [N,5,2] in
+    them: enough for trying other encoders, a little softer than `extract`, which sees the full picture.
 
     The cache names the new `embedder` only when the last shard is done: a killed run is run again.
     """
@@ -132,7 +133,7 @@ def _encode(samples: Sequence[Sample], tools: Tools, crop: CropSpec) -> FeatureC
     crops = torch.cat([tools.crop(sample.image, sample.detection, crop) for sample in samples]).cpu()
     features = torch.cat([tools.encode(batch) for batch in torch.split(crops, _BATCH_CROPS)])
     landmarks = np.stack([landmarks_in_crop(sample.detection, crop) for sample in samples])
-    embeddings = tools.embed(crops, torch.from_numpy(landmarks))
+    embeddings = torch.cat([tools.embed(sample.image, sample.detection) for sample in samples])
     return FeatureCache(
         crops=crops.numpy(),
         features=features.float().cpu().numpy(),

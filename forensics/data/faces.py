@@ -8,7 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 
 from forensics.errors import ExitCode, ForensicsError
@@ -24,12 +24,12 @@ class DatasetError(ForensicsError):
     exit_code = ExitCode.INPUT
 
 
-class Label(str, Enum):
+class Label(StrEnum):
     REAL = "real"
     FAKE = "fake"
 
 
-class Split(str, Enum):
+class Split(StrEnum):
     TRAIN = "train"
     VAL = "val"
     TEST = "test"

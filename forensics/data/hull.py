@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 import cv2
 import numpy as np
@@ -50,7 +50,7 @@ FOREHEAD_RATIO = 0.22
 INNER_RATIO = 0.8
 
 
-class Region(str, Enum):
+class Region(StrEnum):
     """The part of a face that is replaced."""
 
     FACE = "face"

@@ -4,7 +4,7 @@ self-blended images" (CVPR 2022), with two families added that mimic what real s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import TypeVar
 
 import cv2
@@ -19,12 +19,13 @@ Mask = npt.NDArray[np.float32]
 Landmarks = npt.NDArray[np.floating]
 
 
-class Family(str, Enum):
+class Family(StrEnum):
     """How the pasted face is made.
 
     `SELF` is the published recipe: the picture's own face, jittered in colour, frequency and place.
     `SWAP` mimics an autoencoder: the own face at a low resolution, smoothed, bent, a little off in colour
-    and place. `CROSS` pastes another person's face, colour-matched (Face X-ray, Li et al., CVPR 2020).
+    and place. `CROSS` pastes another person's face, colour-matched (Face X-ray, Li et al., CVPR 2020), in
+    part at a swap's low resolution.
     """
 
     SELF = "self_blend"
@@ -75,6 +76,7 @@ class BlendSettings:
     swap_bend_ratio: float = 0.015
     swap_smooth_share: float = 0.5
     cross_colour_strength: tuple[float, float] = (0.6, 1.0)
+    cross_swap_share: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("family_weights", "region_weights"):
@@ -136,6 +138,8 @@ def self_blend(
         source = _swap_like(picture, side, rng, settings)
     elif donor is not None:
         source = _cross(donor, picture, landmarks, hull, rng, settings)
+        if rng.random() < settings.cross_swap_share:
+            source = _swap_like(source, side, rng, settings)
     source = _misplace(source, box_xyxy, side, rng, settings)
 
     real = np.clip(target.round(), 0, 255).astype(np.uint8)
