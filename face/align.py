@@ -68,6 +68,8 @@ def make_crops(frames: torch.Tensor, detections: FaceDetections, spec: CropSpec)
     """
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != torch.uint8:
         raise ValueError(f"frames must be [T,H,W,3] uint8, not {list(frames.shape)} {frames.dtype}")
+    if len(detections) and not (detections.frame.min() >= 0 and detections.frame.max() < len(frames)):
+        raise ValueError(f"detections are in frames {detections.frame.tolist()} of only {len(frames)}")
     size = spec.size
     crops = torch.zeros((len(detections), 3, size, size), dtype=torch.uint8, device=frames.device)
     if spec.alignment is Alignment.NONE:

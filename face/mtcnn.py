@@ -1,124 +1,149 @@
-"""Face detection by MTCNN (Zhang et al. 2016) as facenet-pytorch ships it, weights included."""
+"""MTCNN, the face detector that facenet-pytorch ships with its weights, over chunks of frames.
+
+Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks" (2016),
+in the port of facenet-pytorch 2.5.3, whose wheel holds the three networks.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.nn.functional import interpolate
 
 from face.detect import DetectSettings
 from face.errors import FaceError
 from face.types import FaceDetections
 
-# The three files inside facenet-pytorch's wheel (equal in 2.5.2, 2.5.3 and 2.6.0). They are pickles, so
-# they are compared with these hashes before the package reads them.
-_SHA256 = {
-    "pnet.pt": "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
-    "rnet.pt": "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
-    "onet.pt": "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
-}
-# The smallest face MTCNN was trained for, in pixels of the image it searches.
-_SMALLEST_SEARCHED_PIXELS = 20
-# Larger batches are no faster on a CPU and hold more memory; the number is fixed so that the same video
-# always gives the same bits.
-_FRAMES_PER_PASS = 8
+# sha256 of the networks inside the wheel of facenet-pytorch 2.5.3.
+MODEL_FILES = (
+    ("pnet.pt", "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f"),
+    ("rnet.pt", "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86"),
+    ("onet.pt", "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d"),
+)
+# Thresholds of the three stages and the pyramid's step, as the paper's authors and facenet-pytorch set them.
+STAGE_THRESHOLDS = (0.6, 0.7, 0.7)
+PYRAMID_FACTOR = 0.709
+# The window of the first network. A smaller face would make MTCNN enlarge the frame, which finds textures.
+PNET_WINDOW_PIXELS = 12
+# Frames searched together. It bounds the memory, and it is fixed because the size of a batch changes the
+# last bits of its results: chunks that are multiples of it give a video the same results.
+FRAMES_PER_BATCH = 8
 
 
-class MtcnnDetector:
-    """See `face.detect.FaceDetector`."""
+class Mtcnn:
+    """The three networks on a device, with the settings of the search; make one with `load_mtcnn`."""
 
     name = "mtcnn"
 
-    def __init__(self, network: Any, settings: DetectSettings, *, device: torch.device) -> None:
-        self._network = network
-        self._settings = settings
+    def __init__(
+        self, networks: tuple[torch.nn.Module, ...], device: torch.device, settings: DetectSettings
+    ) -> None:
+        self._networks = networks
         self._device = device
-        self.weight_files = weight_files()
+        self._settings = settings
+
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """(file name, sha256) of the three networks."""
+        return MODEL_FILES
 
     def detect(self, frames: npt.NDArray[np.uint8]) -> FaceDetections:
+        """The faces in [T,H,W,3] uint8 RGB frames, boxes and landmarks in their pixels.
+
+        A frame without a face, or too small to hold one, gives none. ValueError for other shapes or dtypes.
+        """
         if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
-            raise ValueError(f"frames must be [T,H,W,3] uint8, not {frames.shape} {frames.dtype}")
-        scale = min(1.0, self._settings.longest_side_pixels / max(frames.shape[1:3], default=1))
-        searched = [max(1, round(side * scale)) for side in frames.shape[1:3]]
-        self._network.min_face_size = max(_SMALLEST_SEARCHED_PIXELS, self._settings.min_face_pixels * scale)
-        # Where not even the smallest face fits, the package fails on an empty list of scales.
-        if min(searched) < self._network.min_face_size:
-            return FaceDetections.empty()
+            raise ValueError(f"frames must be [T,H,W,3] uint8, not {list(frames.shape)} {frames.dtype}")
         found = [FaceDetections.empty()]
-        for start in range(0, len(frames), _FRAMES_PER_PASS):
-            shrunk = self._shrink(frames[start : start + _FRAMES_PER_PASS], searched)
-            ratio = np.array([frames.shape[2] / searched[1], frames.shape[1] / searched[0]], np.float32)
-            found.extend(self._search(shrunk, start, ratio))
-        return _join(found)
+        for start in range(0, len(frames), FRAMES_PER_BATCH):
+            found.extend(self._search(frames[start : start + FRAMES_PER_BATCH], start))
+        return FaceDetections(
+            boxes_xyxy=np.concatenate([one.boxes_xyxy for one in found]),
+            landmarks=np.concatenate([one.landmarks for one in found]),
+            confidence=np.concatenate([one.confidence for one in found]),
+            frame=np.concatenate([one.frame for one in found]),
+        )
 
-    def _shrink(self, frames: npt.NDArray[np.uint8], searched: list[int]) -> torch.Tensor:
-        """[T,h,w,3] float32 0..255 on the device."""
-        images = torch.from_numpy(np.ascontiguousarray(frames)).to(self._device).permute(0, 3, 1, 2).float()
-        if list(images.shape[2:]) != searched:
-            images = interpolate(images, size=searched, mode="bilinear", antialias=True)
-        return images.permute(0, 2, 3, 1)
+    def _search(self, frames: npt.NDArray[np.uint8], start: int) -> Iterator[FaceDetections]:
+        """The faces of each frame of a batch whose first frame is number `start` of the chunk."""
+        # MTCNN.detect wraps this function for images that it also crops; the smallest face can only be
+        # given for each call here.
+        from facenet_pytorch.models.utils.detect_face import detect_face
 
-    def _search(
-        self, images: torch.Tensor, start: int, ratio: npt.NDArray[np.float32]
-    ) -> Iterator[FaceDetections]:
-        """The faces of each image, in pixels of the full frame: `ratio` (x, y) times those searched."""
-        for position, (boxes, confidence, landmarks) in enumerate(
-            zip(*self._network.detect(images, landmarks=True), strict=True)
-        ):
-            # The package gives None, [None], None where it finds nothing, and object arrays elsewhere.
-            if boxes is None:
-                continue
-            boxes = np.asarray(boxes, np.float32) * np.tile(ratio, 2)
-            confidence = np.asarray(confidence, np.float32)
-            landmarks = np.asarray(landmarks, np.float32) * ratio
-            longer_side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+        height, width = frames.shape[1:3]
+        scale = min(1.0, self._settings.longest_side_pixels / max(height, width, 1))
+        min_face_pixels = max(self._settings.min_face_pixels * scale, PNET_WINDOW_PIXELS)
+        # facenet-pytorch fails on an empty list of scales where the smallest face does not fit.
+        if min(height, width) * scale <= min_face_pixels:
+            return
+        searched = _shrunk(frames, scale)
+        to_full = np.array([width / searched.shape[2], height / searched.shape[1]], np.float32)
+        with torch.inference_mode():
+            boxes, landmarks = detect_face(
+                searched, min_face_pixels, *self._networks, STAGE_THRESHOLDS, PYRAMID_FACTOR, self._device
+            )
+        for position in range(len(frames)):
+            # Both come as object arrays; a row of boxes is x0, y0, x1, y1, confidence.
+            rows = np.asarray(boxes[position], np.float32).reshape(-1, 5)
+            points = np.asarray(landmarks[position], np.float32).reshape(-1, 5, 2) * to_full
+            corners, confidence = rows[:, :4] * np.tile(to_full, 2), np.clip(rows[:, 4], 0.0, 1.0)
+            longer_side = (corners[:, 2:] - corners[:, :2]).max(axis=1)
             keep = np.flatnonzero(
                 (longer_side >= self._settings.min_face_pixels)
                 & (confidence >= self._settings.min_confidence)
             )
             # Position breaks ties, so that equal confidences cannot change the order between runs.
-            keep = keep[np.lexsort((boxes[keep, 1], boxes[keep, 0], -confidence[keep]))]
+            keep = keep[np.lexsort((corners[keep, 1], corners[keep, 0], -confidence[keep]))]
             yield FaceDetections(
-                boxes[keep], landmarks[keep], confidence[keep], np.full(len(keep), start + position, np.int64)
+                boxes_xyxy=corners[keep],
+                landmarks=points[keep],
+                confidence=confidence[keep],
+                frame=np.full(len(keep), start + position, np.int64),
             )
 
 
-def weight_files() -> tuple[Path, ...]:
-    """The three files MTCNN reads. Raises FaceError if one is not byte for byte the published one."""
+def load_mtcnn(*, device: torch.device, settings: DetectSettings) -> Mtcnn:
+    """MTCNN with the weights that facenet-pytorch ships; FaceError when they are not the known ones."""
     package = find_spec("facenet_pytorch")
     if package is None or package.origin is None:
         raise FaceError("facenet-pytorch is not installed: pip install 'facenet-pytorch>=2.5.3,<2.6'")
-    files = tuple(Path(package.origin).parent / "data" / name for name in _SHA256)
-    for file in files:
-        try:
-            digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        except OSError as error:
-            raise FaceError(f"{file}: cannot be read ({error}); reinstall facenet-pytorch") from error
-        if digest != _SHA256[file.name]:
-            raise FaceError(f"{file}: not the published file (sha256 {digest}); reinstall facenet-pytorch")
-    return files
+    folder = Path(package.origin).parent / "data"
+    contents = [_verified(folder / name, sha256) for name, sha256 in MODEL_FILES]
+
+    from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+
+    networks: list[torch.nn.Module] = []
+    for network_class, content in zip((PNet, RNet, ONet), contents, strict=True):
+        network: torch.nn.Module = network_class(pretrained=False)
+        # The bytes that were checked are the bytes that are loaded, and weights_only runs no code of theirs.
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        network.load_state_dict(state, strict=True)
+        networks.append(network.eval().requires_grad_(False).to(device))
+    return Mtcnn(tuple(networks), device, settings)
 
 
-def load(model_paths: Mapping[str, Path], *, device: torch.device, settings: DetectSettings) -> MtcnnDetector:
-    """MTCNN on `device`; `model_paths` is not used. Raises FaceError if its files are not the published ones."""
-    weight_files()
-    from facenet_pytorch import MTCNN
+def _verified(path: Path, sha256: str) -> bytes:
+    """The content of a model file; FaceError unless it is the known one."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FaceError(f"{path}: cannot be read ({error}); reinstall facenet-pytorch 2.5.3") from error
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != sha256:
+        raise FaceError(f"{path}: sha256 {actual} is not {sha256}; reinstall facenet-pytorch 2.5.3")
+    return content
 
-    network = MTCNN(keep_all=True, select_largest=False, device=device).eval()
-    return MtcnnDetector(network, settings, device=device)
 
-
-def _join(parts: list[FaceDetections]) -> FaceDetections:
-    return FaceDetections(
-        np.concatenate([part.boxes_xyxy for part in parts]),
-        np.concatenate([part.landmarks for part in parts]),
-        np.concatenate([part.confidence for part in parts]),
-        np.concatenate([part.frame for part in parts]),
-    )
+def _shrunk(frames: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:
+    """The frames at `scale` of their size, averaged over areas so that fine texture does not alias."""
+    if scale == 1.0:
+        return frames
+    size = (max(1, round(frames.shape[2] * scale)), max(1, round(frames.shape[1] * scale)))
+    shrunk = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]
+    return np.stack(shrunk).astype(np.uint8, copy=False)

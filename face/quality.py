@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from face.align import crop_squares
+from face.align import margin_squares
 from face.types import CropSpec, FaceCrops, FaceDetections, FaceQuality, QualityReason
 
 # Sharpness is measured on the box itself and at one size, so that it compares across videos.
@@ -139,7 +139,7 @@ def _crop_pixels_inside(
     detections: FaceDetections, *, frame_height: int, frame_width: int
 ) -> npt.NDArray[np.bool_]:
     """[N,S,S]: which pixels of the crops show the frame, at least a pixel away from the black outside."""
-    left, top, side = crop_squares(detections, QUALITY_SPEC.margin_ratio).T[:, :, None]
+    left, top, side = margin_squares(detections.boxes_xyxy, QUALITY_SPEC.margin_ratio).T[:, :, None]
     step = side / QUALITY_SPEC.size
     centre = (np.arange(QUALITY_SPEC.size) + 0.5) * step
     # An antialiased pixel reaches one step, and at least one source pixel, to each side.
