@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from types import MappingProxyType
 
 BACKENDS = ("pyav", "decord")
 DEFAULT_BACKEND = "pyav"
 
 
-class ClipKind(str, Enum):
+class ClipKind(StrEnum):
     """Kinds of files that tell decoders apart. The values are printed in the table."""
 
     B_FRAMES = "H.264 with B-frames"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from fractions import Fraction
 from math import floor
 from typing import Generic, TypeVar
+
+from video.frames import VideoInfo
 
 T = TypeVar("T")
 
@@ -21,7 +23,7 @@ class Timed(Generic[T]):
     frame: T
 
 
-class SamplingMode(str, Enum):
+class SamplingMode(StrEnum):
     """How frames are chosen. The values appear in reports."""
 
     FPS = "fps"
@@ -104,6 +106,22 @@ class Sampling:
     def needs_duration(self) -> bool:
         """Whether `select` must be told how long the video is."""
         return self.mode is SamplingMode.SPREAD
+
+    def expected_frames(self, info: VideoInfo) -> int | None:
+        """About how many frames will be chosen, from what `info` declares; `None` if it says too little."""
+        if self.mode is SamplingMode.SPREAD:
+            return int(self.amount)
+        duration = info.duration_seconds
+        if duration is None or duration <= 0:
+            return None
+        start = float(self.start_seconds or 0)
+        end = duration if self.end_seconds is None else min(duration, float(self.end_seconds))
+        window = max(0.0, end - start)
+        if self.mode is SamplingMode.FPS:
+            return floor(window * float(self.amount)) + 1
+        if info.frame_count is None:
+            return None
+        return max(1, round(info.frame_count * window / duration / float(self.amount)))
 
     def select(self, frames: Iterable[Timed[T]], duration_seconds: Fraction | None) -> Iterator[Timed[T]]:
         """The chosen frames of `frames`, which come in presentation order; at most one is held back.

@@ -1,0 +1,88 @@
+"""`forensics analyze`: one video or still image to a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forensics.cli.options import debug_option, model_options, sampling_options, settings_of, store_options
+from forensics.cli.progress import byte_bar, frame_bar
+from forensics.errors import ExitCode
+
+if TYPE_CHECKING:
+    from forensics.report.model import Report
+    from forensics.settings import AnalysisSettings
+    from weights.store import Store
+
+
+@click.command("analyze")
+@click.argument("video", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder for report.json and frames.csv."
+)
+@click.option(
+    "--overwrite", is_flag=True, help="Write into a folder that is not empty; replaces only same names."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON instead of the summary.")
+@sampling_options
+@model_options
+@store_options
+@debug_option
+def analyze_command(
+    video: Path,
+    output: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    offline: bool,
+    cache_dir: Path | None,
+    **options: Any,
+) -> ExitCode:
+    """Analyse VIDEO (a video file or a still image) and say what was found about each person.
+
+    Exit code 4 means that no verdict was possible, for example because there is no face.
+    """
+    from weights.store import Store
+
+    store = Store(cache_dir, offline=offline)
+    report = run_analysis(video, output, settings_of(options), store, overwrite=overwrite, as_json=as_json)
+    return exit_code_of_verdict(report)
+
+
+def exit_code_of_verdict(report: Report) -> ExitCode:
+    """4 where there was too little to judge by, else 0, whatever was found."""
+    from forensics.aggregate import NO_VERDICT_REASONS
+
+    return ExitCode.NO_VERDICT if report.verdict.reason in NO_VERDICT_REASONS else ExitCode.DONE
+
+
+def run_analysis(
+    video: Path,
+    output: Path | None,
+    settings: AnalysisSettings,
+    store: Store,
+    *,
+    overwrite: bool = False,
+    as_json: bool = False,
+) -> Report:
+    """Fetch, analyse, print; the shared body of `analyze` and `demo`."""
+    from forensics.api import analyze
+    from forensics.cli.summary import print_summary
+    from forensics.models import fetch_weights
+    from forensics.report.json import report_json
+    from video.probe import probe
+
+    # A typing mistake should not cost a download.
+    probe(video)
+    with byte_bar("weights") as progress:
+        fetch_weights(settings, store, progress=progress)
+    with frame_bar("frames") as frames:
+        report = analyze(video, output, settings=settings, store=store, overwrite=overwrite, progress=frames)
+    if as_json:
+        click.echo(report_json(report), nl=False)
+    else:
+        print_summary(report)
+        if output is not None:
+            click.echo(f"written: {output / 'report.json'}, {output / 'frames.csv'}")
+    return report

@@ -1,0 +1,80 @@
+"""The main group: every error becomes one line and its documented exit code."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import click
+
+from face.errors import FaceError
+from forensics.cli.analyze import analyze_command
+from forensics.cli.demo import demo_command
+from forensics.cli.detectors import detectors_command
+from forensics.cli.doctor import doctor_command
+from forensics.cli.options import DEBUG, debug_option
+from forensics.cli.weights import weights_group
+from forensics.errors import ExitCode, ForensicsError
+from video.errors import VideoError
+from weights.errors import WeightsError
+
+EXIT_CODES = """
+\b
+Exit codes: 0 done; 1 unexpected fault; 2 usage; 3 input unreadable or refused;
+4 no verdict possible; 5 weights missing or refused; 130 interrupted.
+What was found does not change the exit code.
+"""
+
+
+def exit_code_of(error: BaseException) -> ExitCode:
+    """The documented exit code of an exception."""
+    if isinstance(error, ForensicsError):
+        return error.exit_code
+    if isinstance(error, VideoError):
+        return ExitCode.INPUT
+    # A face component refuses only model files.
+    if isinstance(error, (WeightsError, FaceError)):
+        return ExitCode.WEIGHTS
+    return ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.FAULT
+
+
+class ForensicsGroup(click.Group):
+    """Turns what a command returns or raises into the exit code; tracebacks only with `--debug`."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            code = super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except (ForensicsError, VideoError, WeightsError, FaceError) as error:
+            self._stop(ctx, error, str(error))
+        except KeyboardInterrupt as error:
+            self._stop(ctx, error, "interrupted; nothing was written")
+        except Exception as error:
+            kind = type(error).__name__
+            self._stop(ctx, error, f"unexpected fault: {kind}: {error}; --debug shows where")
+        ctx.exit(int(code or ExitCode.DONE))
+
+    def _stop(self, ctx: click.Context, error: BaseException, message: str) -> None:
+        if ctx.meta.get(DEBUG):
+            raise error
+        click.echo(f"forensics: {' '.join(message.split())}", err=True)
+        ctx.exit(int(exit_code_of(error)))
+
+
+@click.group(cls=ForensicsGroup, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="face-video-forensics", prog_name="forensics")
+@debug_option
+def main() -> None:
+    """Find face manipulation in video files, frame by frame, with reports that can be checked."""
+    logging.basicConfig(level=logging.ERROR, format="forensics: %(levelname)s: %(message)s")
+
+
+for command in (
+    analyze_command,
+    demo_command,
+    detectors_command,
+    doctor_command,
+    weights_group,
+):
+    main.add_command(command)

@@ -1,0 +1,135 @@
+"""Options that several commands share, and the settings and store made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from forensics.errors import UsageFault
+
+if TYPE_CHECKING:
+    from forensics.settings import AnalysisSettings
+    from video.sampling import Sampling
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DEBUG = "forensics.debug"
+
+
+def _remember_debug(ctx: click.Context, _: click.Parameter, chosen: bool) -> None:
+    if chosen:
+        ctx.meta[DEBUG] = True
+
+
+def debug_option(command: Command) -> Command:
+    """`--debug`, on the group and on every command: errors keep their traceback."""
+    return click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        callback=_remember_debug,
+        help="Show the traceback of an error.",
+    )(command)
+
+
+def store_options(command: Command) -> Command:
+    """Where weights come from."""
+    for option in (
+        click.option("--offline", is_flag=True, help="Open no network connection."),
+        click.option(
+            "--cache-dir",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="The weights cache; else FORENSICS_CACHE, else the user's cache folder.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def sampling_options(command: Command) -> Command:
+    """Which frames are looked at."""
+    for option in reversed(
+        (
+            click.option(
+                "--fps", type=click.FloatRange(min=0, min_open=True), help="Frames a second [default: 4]."
+            ),
+            click.option("--every", type=click.IntRange(min=1), help="Every N-th frame."),
+            click.option("--frames", type=click.IntRange(min=1), help="K frames spread over the video."),
+            click.option("--all-frames", is_flag=True, help="Every frame."),
+            click.option("--start", type=float, help="From this presentation time, in seconds."),
+            click.option("--end", type=float, help="To this presentation time, in seconds."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def model_options(command: Command) -> Command:
+    """Which models run, on what, how exactly."""
+    for option in reversed(
+        (
+            click.option(
+                "--detector",
+                "detectors",
+                multiple=True,
+                help="A detector by name; repeatable [default: repdfd].",
+            ),
+            click.option(
+                "--prompt",
+                type=click.Choice(["face", "fixed", "random"]),
+                help="RepDFD's prompt mode [default: as trained].",
+            ),
+            click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
+            click.option(
+                "--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True
+            ),
+            click.option(
+                "--min-frames", type=click.IntRange(min=1), help="Scored frames a finding needs [default: 3]."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def sampling_of(options: dict[str, Any]) -> Sampling:
+    """Take the sampling options out of `options`. Raises UsageFault when they contradict each other."""
+    from video.sampling import Sampling
+
+    window = {"start_seconds": options.pop("start"), "end_seconds": options.pop("end")}
+    modes = {name: options.pop(name) for name in ("fps", "every", "frames", "all_frames")}
+    chosen = [name for name, value in modes.items() if value]
+    if len(chosen) > 1:
+        names = " and ".join("--" + name.replace("_", "-") for name in chosen)
+        raise UsageFault(f"{names} exclude each other; choose one")
+    try:
+        if modes["every"]:
+            return Sampling.every(modes["every"], **window)
+        if modes["frames"]:
+            return Sampling.spread(modes["frames"], **window)
+        if modes["all_frames"]:
+            return Sampling.all(**window)
+        return Sampling.fps(modes["fps"] or 4.0, **window)
+    except ValueError as error:
+        raise UsageFault(f"--start and --end: {error}") from error
+
+
+def settings_of(options: dict[str, Any]) -> AnalysisSettings:
+    """Take the sampling and model options out of `options`."""
+    from forensics.detector import Precision
+    from forensics.face2text import PromptMode
+    from forensics.settings import DEFAULT_DETECTORS, AnalysisSettings
+
+    prompt = options.pop("prompt")
+    min_frames = options.pop("min_frames")
+    return AnalysisSettings(
+        sampling=sampling_of(options),
+        detectors=options.pop("detectors") or DEFAULT_DETECTORS,
+        prompt=None if prompt is None else PromptMode(prompt),
+        device=options.pop("device"),
+        precision=Precision(options.pop("precision")),
+        **({} if min_frames is None else {"min_frames": min_frames}),
+    )

@@ -1,0 +1,48 @@
+"""Progress bars, on standard error so that standard output stays clean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+if TYPE_CHECKING:
+    from forensics.pipeline import Progress as FrameProgress
+    from weights.streams import Progress as ByteProgress
+
+
+@contextmanager
+def frame_bar(label: str) -> Iterator[FrameProgress]:
+    """A bar that counts frames."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(label, total=None)
+
+        def show(done: int, total: int | None) -> None:
+            # The total is an estimate: it never stops the bar short of what is really done.
+            bars.update(task, completed=done, total=None if total is None else max(done, total))
+
+        yield show
+
+
+@contextmanager
+def byte_bar(label: str) -> Iterator[ByteProgress]:
+    """A bar that counts bytes of a download; it shows only once there is one."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(label, total=None, visible=False)
+
+        def show(done: int, total: int | None) -> None:
+            bars.update(task, completed=done, total=total, visible=True)
+
+        yield show

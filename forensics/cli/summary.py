@@ -1,0 +1,73 @@
+"""The readable summary of a report on the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from forensics.aggregate import TrackFinding
+from forensics.report.model import DetectorRun, Report, Status, mean_probability, person_name
+from video.errors import printable
+
+# Wide enough for the table when standard output is no terminal.
+_PLAIN_WIDTH_COLUMNS = 110
+
+
+def print_summary(report: Report) -> None:
+    """Per person: time range, frames, mean score and what was found; then what the score is not."""
+    console = Console(file=sys.stdout, highlight=False)
+    if not console.is_terminal:
+        console = Console(file=sys.stdout, highlight=False, width=_PLAIN_WIDTH_COLUMNS)
+    evidence = report.evidence
+    console.print(Text(f"{printable(evidence.file_name)}: {report.verdict.sentence}", style="bold"))
+    console.print(
+        f"sha256 {evidence.sha256}\n{evidence.delivery.sampled} of {evidence.delivery.decoded} frames "
+        f"looked at, {len(report.faces)} faces, people: {len(report.tracks)}"
+    )
+    for run in report.detectors:
+        _print_run(console, report, run)
+    for warning in report.warnings:
+        console.print(Text(f"warning: {warning}"))
+    console.print(Text(report.calibration))
+    restricted = sorted(
+        {file.name for file in report.weights if "NC" in file.licence or "non-commercial" in file.licence}
+    )
+    if restricted:
+        console.print(Text(f"Not for commercial use: {', '.join(restricted)}."))
+
+
+def _print_run(console: Console, report: Report, run: DetectorRun) -> None:
+    if run.status is not Status.RAN or run.finding is None:
+        console.print(Text(f"detector {run.name}: {run.status.value}: {run.reason}"))
+        return
+    table = Table("person", "from - to (s)", "faces", "scored", "mean score", "mean P(fake)", "finding")
+    for finding in run.finding.tracks:
+        table.add_row(*_cells(report, finding))
+    console.print(Text(f"detector {run.name}"))
+    if run.finding.tracks:
+        console.print(table)
+    if run.thresholds is not None:
+        low, high = run.thresholds.clear, run.thresholds.cue
+        console.print(f"score: mean logit; {high:+.2f} or more is a cue, {low:+.2f} or less is none")
+    for note in run.notes:
+        console.print(Text(f"note: {note}"))
+
+
+def _cells(report: Report, finding: TrackFinding) -> tuple[str, ...]:
+    track = report.tracks[finding.track]
+    probability = mean_probability(report, finding)
+    said = finding.label.value
+    if finding.reason is not None:
+        said = f"{said}: {finding.reason.sentence}"
+    return (
+        person_name(track.id),
+        f"{track.first_seconds:.2f} - {track.last_seconds:.2f}",
+        str(track.detections),
+        str(finding.scored),
+        "-" if finding.mean_score is None else f"{finding.mean_score:+.2f}",
+        "-" if probability is None else f"{probability:.2f}",
+        said,
+    )

@@ -1,0 +1,89 @@
+"""Loads the models of an analysis once, for any number of videos, and lists the files they came from."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from face.detect import load_detector
+from face.embed import load_embedder, weights_needed
+from forensics.detector import Detector, LoadOptions, detector_module
+from forensics.evidence import FrontHalf
+from forensics.report.model import ModelFile
+from forensics.settings import AnalysisSettings, choose_device
+from weights.results import WeightFile
+from weights.store import Store
+from weights.streams import Progress, no_progress
+
+LOGGER = logging.getLogger(__name__)
+
+# Called with what is being loaded.
+Announce = Callable[[str], None]
+
+
+def say_nothing(what: str) -> None:
+    """The announcement callback of those who do not look."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """Everything loaded. `failures` names the detectors that could not be loaded, with the reason."""
+
+    front: FrontHalf
+    detectors: dict[str, Detector]
+    failures: dict[str, str]
+    files: tuple[ModelFile, ...]
+    device: torch.device
+
+
+def fetch_weights(settings: AnalysisSettings, store: Store, *, progress: Progress = no_progress) -> None:
+    """Bring every weight these settings need into the store. Raises WeightsError when one cannot be had."""
+    for detector in settings.detectors:
+        for name in detector_module(detector).WEIGHTS:
+            store.fetch(name, progress=progress)
+    for name in weights_needed(settings.tracking_embedder):
+        store.fetch(name, progress=progress)
+
+
+def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce = say_nothing) -> Models:
+    """Load the face components and the detectors.
+
+    Raises UsageFault for unknown names, WeightsError when a weight is missing or damaged. A detector
+    whose optional package is absent is a failure of that detector alone.
+    """
+    device = choose_device(settings.device)
+    options = LoadOptions(device=device, precision=settings.precision, prompt=settings.prompt)
+    modules = {name: detector_module(name) for name in settings.detectors}
+    announce("face detector")
+    face_detector = load_detector(settings.face_detector, device=device, settings=settings.detect)
+    detectors: dict[str, Detector] = {}
+    failures: dict[str, str] = {}
+    for name, module in modules.items():
+        announce(name)
+        try:
+            detectors[name] = module.load(store, options)
+        except ImportError as error:
+            LOGGER.warning("detector %s cannot be loaded: %s", name, error)
+            failures[name] = f"the package {error.name} is not installed"
+    wanted = [settings.tracking_embedder]
+    wanted += [detector.embedder for detector in detectors.values() if detector.embedder is not None]
+    embedders, files = [], []
+    for name in dict.fromkeys(wanted):
+        announce(f"identity encoder {name}")
+        weights = [store.fetch(weight) for weight in weights_needed(name)]
+        paths = {weight.name: weight.path for weight in weights}
+        embedders.append(load_embedder(name, paths, device=device))
+        files += [_model_file(weight, f"identity encoder {name}") for weight in weights]
+    for name, sha256 in face_detector.files():
+        files.append(ModelFile(name, sha256, "MIT", "sha256", f"face detector {settings.face_detector}"))
+    for name, detector in detectors.items():
+        files += [_model_file(weight, f"detector {name}") for weight in detector.weights]
+    front = FrontHalf(face_detector, embedders, settings.quality, device)
+    return Models(front, detectors, failures, tuple(files), device)
+
+
+def _model_file(weight: WeightFile, used_by: str) -> ModelFile:
+    return ModelFile(weight.name, weight.sha256, weight.licence, weight.pinned, used_by)

@@ -1,0 +1,206 @@
+"""The RepDFD model: a frozen CLIP, its border and its Face2Text, with the checkpoint that carries them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn import functional
+
+from face.types import CropSpec
+from forensics.errors import ForensicsError
+from forensics.face2text import (
+    FAKE_PROMPT,
+    FIXED_FAKE_PROMPT,
+    REAL_PROMPT,
+    Face2Text,
+    PromptMode,
+    tokens_in_use,
+)
+from forensics.reprogram import BorderReprogram
+from weights.errors import CorruptWeightsError
+
+CONFIG_KEY = "repdfd"
+# The official training clamps the logit scale to [0, ln 100].
+MAX_LOGIT_SCALE = 4.6052
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """The shape of a starter's small text tower, and the CLIP token ids whose rows it holds."""
+
+    width: int
+    heads: int
+    layers: int
+    vocabulary: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """Mean logits of a track between which nothing is claimed, and how they were chosen."""
+
+    cue_logit: float
+    clear_logit: float
+    source: str
+
+
+@dataclass(frozen=True)
+class RepDFDConfig:
+    """Everything besides tensors that a RepDFD checkpoint fixes: weights and preprocessing in one record."""
+
+    backbone: str
+    image_weights: str
+    embedder: str
+    embedding_width: int
+    crop: CropSpec
+    face_pixels: int
+    canvas_pixels: int
+    prompt: PromptMode
+    text: TextConfig
+    operating_point: OperatingPoint
+    training: str
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> RepDFDConfig:
+        """Raises ValueError, TypeError or KeyError for a record of another form."""
+        fields: dict[str, Any] = json.loads(text)
+        vocabulary = tuple(fields["text"].pop("vocabulary"))
+        return RepDFDConfig(
+            **{
+                **fields,
+                "crop": CropSpec(**{**fields["crop"], "alignment": _alignment(fields["crop"])}),
+                "prompt": PromptMode(fields["prompt"]),
+                "text": TextConfig(vocabulary=vocabulary, **fields["text"]),
+                "operating_point": OperatingPoint(**fields["operating_point"]),
+            }
+        )
+
+
+def _alignment(crop: Mapping[str, Any]) -> Any:
+    from face.types import Alignment
+
+    return Alignment(crop["alignment"])
+
+
+class RepDFD(nn.Module):
+    """Scores face crops: [N,3,H,W] uint8 and raw identities [N,E] -> logits [N,2], index 1 = fake.
+
+    logits = exp(logit_scale) * cos(image feature, [real text feature, fake text feature]).
+    """
+
+    def __init__(
+        self,
+        image_tower: nn.Module,
+        reprogram: BorderReprogram,
+        face2text: Face2Text,
+        logit_scale: torch.Tensor,
+    ) -> None:
+        super().__init__()
+        self.image_tower = image_tower
+        self.reprogram = reprogram
+        self.face2text = face2text
+        self.logit_scale = nn.Parameter(logit_scale.detach().clone().float())
+
+    def image_features(self, crops: torch.Tensor) -> torch.Tensor:
+        """[N,3,H,W] uint8 -> [N,D] float32 unit features of the reprogrammed crops."""
+        dtype = next(self.image_tower.parameters()).dtype
+        features = self.image_tower(self.reprogram(crops).to(dtype))
+        return functional.normalize(features.float(), dim=-1)
+
+    def logits(self, image_features: torch.Tensor, identities: torch.Tensor) -> torch.Tensor:
+        """Unit image features [N,D] and raw identities [N,E] -> logits [N,2]."""
+        text = self.face2text(identities)
+        return self.logit_scale.exp() * torch.einsum("nd,nkd->nk", image_features, text)
+
+    def forward(self, crops: torch.Tensor, identities: torch.Tensor) -> torch.Tensor:
+        return self.logits(self.image_features(crops), identities)
+
+    def learnt_state(self) -> dict[str, torch.Tensor]:
+        """What a checkpoint holds: everything but the frozen image tower."""
+        return {key: value for key, value in self.state_dict().items() if not key.startswith("image_tower.")}
+
+
+def starter_vocabulary() -> tuple[int, ...]:
+    """The CLIP token ids that the three prompts use, ascending."""
+    prompts = (REAL_PROMPT, FAKE_PROMPT, FIXED_FAKE_PROMPT)
+    return tuple(sorted({token for prompt in prompts for token in tokens_in_use(prompt)}))
+
+
+def build(config: RepDFDConfig, image_tower: nn.Module, *, mode: PromptMode | None = None) -> RepDFD:
+    """A RepDFD of `config`'s shape with fresh, randomly initialised learnt parts around `image_tower`."""
+    from open_clip.transformer import TextTransformer
+
+    longest = max(len(tokens_in_use(prompt)) for prompt in (REAL_PROMPT, FAKE_PROMPT))
+    tower = TextTransformer(
+        context_length=longest,
+        vocab_size=len(config.text.vocabulary),
+        width=config.text.width,
+        heads=config.text.heads,
+        layers=config.text.layers,
+        output_dim=image_tower.output_dim,
+    )
+    projection = nn.Linear(config.embedding_width, config.text.width, bias=False)
+    face2text = Face2Text(
+        tower, projection, mode=config.prompt if mode is None else mode, vocabulary=config.text.vocabulary
+    )
+    reprogram = BorderReprogram(canvas_pixels=config.canvas_pixels, face_pixels=config.face_pixels)
+    return RepDFD(image_tower, reprogram, face2text, torch.tensor(MAX_LOGIT_SCALE))
+
+
+def build_image_tower(backbone: str, state: Mapping[str, torch.Tensor]) -> nn.Module:
+    """open_clip's image tower of `backbone` with `state` loaded strictly, frozen, in evaluation mode.
+
+    Raises CorruptWeightsError when the state is not that tower's.
+    """
+    import open_clip
+
+    # On the meta device nothing is initialised only to be overwritten.
+    with torch.device("meta"):
+        tower: nn.Module = open_clip.create_model(backbone, pretrained=None, load_weights=False).visual
+    try:
+        tower.load_state_dict(dict(state), strict=True, assign=True)
+    except RuntimeError as error:
+        first_line = str(error).splitlines()[0]
+        raise CorruptWeightsError(f"not the image tower of {backbone}: {first_line}") from error
+    return tower.eval().requires_grad_(False)
+
+
+def save_checkpoint(model: RepDFD, config: RepDFDConfig, path: Path) -> None:
+    """Write the learnt parts and their configuration as one safetensors file."""
+    tensors = {key: value.detach().cpu().contiguous() for key, value in model.learnt_state().items()}
+    save_file(tensors, path, metadata={CONFIG_KEY: config.to_json()})
+
+
+def read_config(path: Path) -> RepDFDConfig:
+    """The configuration in a checkpoint. Raises CorruptWeightsError when there is none of this form."""
+    with safe_open(path, framework="pt") as file:
+        text = (file.metadata() or {}).get(CONFIG_KEY)
+    if text is None:
+        raise CorruptWeightsError(
+            f"{path}: not a RepDFD checkpoint of this tool; train one or use the starter"
+        )
+    try:
+        return RepDFDConfig.from_json(text)
+    except (ValueError, TypeError, KeyError) as error:
+        raise CorruptWeightsError(f"{path}: its configuration cannot be read ({error})") from error
+
+
+def load_learnt(model: RepDFD, tensors: Mapping[str, torch.Tensor]) -> RepDFD:
+    """Load the learnt parts into `model`; every key but the image tower's must be there, and no other."""
+    missing, unexpected = model.load_state_dict(dict(tensors), strict=False)
+    missing = [key for key in missing if not key.startswith("image_tower.")]
+    if missing or unexpected:
+        raise CorruptWeightsError(f"RepDFD checkpoint: keys missing {missing}, keys unexpected {unexpected}")
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise ForensicsError("RepDFD checkpoint: it holds values that are not finite; use another")
+    return model

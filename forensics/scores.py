@@ -1,0 +1,73 @@
+"""What detectors say: per-face or per-frame scores, and the reasons why one was not given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+
+class ScoreKind(StrEnum):
+    """What a raw score is. Whatever the kind, higher means more fake."""
+
+    LOGIT = "logit"
+    MARGIN = "margin"
+    DISTANCE = "distance"
+
+
+class Abstention(StrEnum):
+    """Why a face or frame got no score. Quality reasons carry the same codes as `QualityReason`."""
+
+    TOO_SMALL = "too_small"
+    BLURRED = "blurred"
+    EXTREME_POSE = "extreme_pose"
+    CUT_OFF = "cut_off"
+    NOT_FINITE = "not_finite"
+
+
+@dataclass(frozen=True)
+class FrameScores:
+    """Scores of N faces (or frames) by one detector.
+
+    `score` [N] float64, higher = more fake, NaN exactly where the detector abstained; `probability` [N]
+    float64 P(fake) in [0,1], or `None` for a detector that has none; `frame_index` [N] int64 frame
+    numbers in the video; `track` [N] int64, or `None` for whole-frame detectors; `abstained` one reason
+    or `None` per item.
+    """
+
+    detector: str
+    kind: ScoreKind
+    score: npt.NDArray[np.float64]
+    probability: npt.NDArray[np.float64] | None
+    frame_index: npt.NDArray[np.int64]
+    track: npt.NDArray[np.int64] | None
+    abstained: tuple[Abstention | None, ...]
+
+    def __post_init__(self) -> None:
+        count = len(self.abstained)
+        arrays = [("score", self.score), ("frame_index", self.frame_index)]
+        arrays += [("probability", self.probability)] if self.probability is not None else []
+        arrays += [("track", self.track)] if self.track is not None else []
+        for name, values in arrays:
+            if values.shape != (count,):
+                raise ValueError(f"{name} must be [{count}], not {list(values.shape)}")
+        silent = np.array([reason is not None for reason in self.abstained], dtype=bool)
+        if not np.array_equal(np.isnan(self.score), silent) or np.isinf(self.score).any():
+            raise ValueError("a score must be finite, or NaN with a reason to abstain")
+
+    def __len__(self) -> int:
+        return len(self.abstained)
+
+
+def abstain_where_not_finite(
+    score: npt.NDArray[np.float64], abstained: tuple[Abstention | None, ...]
+) -> tuple[npt.NDArray[np.float64], tuple[Abstention | None, ...]]:
+    """Turn model outputs that are NaN or infinite into abstentions; existing reasons stand."""
+    reasons = tuple(
+        Abstention.NOT_FINITE if reason is None and not np.isfinite(value) else reason
+        for value, reason in zip(score.tolist(), abstained, strict=True)
+    )
+    silent = np.array([reason is not None for reason in reasons], dtype=bool)
+    return np.where(silent, np.nan, score), reasons

@@ -1,0 +1,87 @@
+"""The settings of an analysis: all that a user may choose and that a report must record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import torch
+
+from face.detect import DetectSettings
+from face.quality import QualityLimits
+from forensics.aggregate import DEFAULT_MIN_FRAMES
+from forensics.detector import Precision
+from forensics.errors import UsageFault
+from forensics.face2text import PromptMode
+from video.reader import DEFAULT_LIMITS, DEFAULT_SAMPLING, Limits
+from video.sampling import Sampling
+
+DEFAULT_DETECTORS = ("repdfd",)
+# Batch size changes the last bits of floats, so it is a setting with a fixed default, never adapted.
+DEFAULT_CHUNK_FRAMES = 16
+
+
+@dataclass(frozen=True)
+class AnalysisSettings:
+    """How a video is analysed. Equal settings, weights, device and versions give equal reports."""
+
+    sampling: Sampling = DEFAULT_SAMPLING
+    limits: Limits = DEFAULT_LIMITS
+    backend: str = "pyav"
+    face_detector: str = "mtcnn"
+    detect: DetectSettings = field(default_factory=DetectSettings)
+    quality: QualityLimits = field(default_factory=QualityLimits)
+    tracking_embedder: str = "dlib"
+    detectors: tuple[str, ...] = DEFAULT_DETECTORS
+    prompt: PromptMode | None = None
+    precision: Precision = Precision.FP32
+    device: str = "auto"
+    min_frames: int = DEFAULT_MIN_FRAMES
+    chunk_frames: int = DEFAULT_CHUNK_FRAMES
+
+    def __post_init__(self) -> None:
+        if not self.detectors:
+            raise UsageFault("no detector was chosen; `forensics detectors` lists them")
+        if self.min_frames < 1 or self.chunk_frames < 1:
+            raise UsageFault("the least number of frames and the chunk size must be at least 1")
+
+    def facts(self) -> dict[str, object]:
+        """The settings as the report records them."""
+        window = (self.sampling.start_seconds, self.sampling.end_seconds)
+        return {
+            "sampling": self.sampling.mode.value,
+            "sampling_amount": _number(self.sampling.amount),
+            "start_seconds": _number(window[0]),
+            "end_seconds": _number(window[1]),
+            "backend": self.backend,
+            "limits": self.limits,
+            "face_detector": self.face_detector,
+            "detect": self.detect,
+            "quality": self.quality,
+            "tracking_embedder": self.tracking_embedder,
+            "detectors": self.detectors,
+            "prompt": self.prompt,
+            "precision": self.precision,
+            "device": choose_device(self.device).type,
+            "min_frames": self.min_frames,
+            "chunk_frames": self.chunk_frames,
+        }
+
+
+def _number(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def choose_device(name: str) -> torch.device:
+    """The torch device of `auto`, `cpu`, `cuda` or `cuda:N`. Raises UsageFault where there is none such."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise UsageFault(f"device {name!r} is not known; choose auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageFault(f"device {name!r} is not here; `forensics doctor` lists the devices")
+    return device

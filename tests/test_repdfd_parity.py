@@ -1,0 +1,146 @@
+"""RepDFD's logits against the published formulas, written here plainly and apart from the project's code."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from open_clip import tokenize
+from tiny import EMBED_DIM, tiny_clip
+from torch import nn
+from torch.nn import functional
+from torchvision.transforms import InterpolationMode, Resize
+
+from forensics.face2text import Face2Text, PromptMode, random_identities
+from forensics.repdfd import RepDFD
+from forensics.reprogram import BorderReprogram
+
+FACES = 3
+EMBEDDING_WIDTH = 10
+# float32 sums in another order.
+TOLERANCE = 1e-4
+PROMPTS = {
+    PromptMode.FACE: "A fake photo of a FE person",
+    PromptMode.RANDOM: "A fake photo of a FE person",
+    PromptMode.FIXED: "A fake photo of a person",
+}
+
+
+@pytest.fixture
+def faces() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    crops = torch.randint(0, 256, (FACES, 3, 40, 36), generator=generator, dtype=torch.uint8)
+    return crops, torch.randn(FACES, EMBEDDING_WIDTH, generator=generator) * 3
+
+
+def project_model(mode: PromptMode) -> tuple[RepDFD, torch.Tensor, torch.Tensor]:
+    clip = tiny_clip()
+    generator = torch.Generator().manual_seed(2)
+    delta = torch.randn(3, 32, 32, generator=generator)
+    word_map = torch.randn(EMBED_DIM // 2, EMBEDDING_WIDTH, generator=generator) * 0.1
+    projection = nn.Linear(EMBEDDING_WIDTH, EMBED_DIM // 2, bias=False)
+    reprogram = BorderReprogram(canvas_pixels=32)
+    with torch.no_grad():
+        projection.weight.copy_(word_map)
+        reprogram.delta.copy_(delta)
+    face2text = Face2Text(clip, projection, mode=mode)
+    return RepDFD(clip.visual, reprogram, face2text, clip.logit_scale), delta, word_map
+
+
+def published_logits(
+    mode: PromptMode,
+    crops: torch.Tensor,
+    identities: torch.Tensor,
+    delta: torch.Tensor,
+    word_map: torch.Tensor,
+) -> torch.Tensor:
+    """METHODS.md line by line: PIL-style resize by torchvision, all 77 tokens, one face at a time."""
+    clip = tiny_clip()
+    side = int(32 * 0.7)
+    left = (32 - side) // 2
+    resize = Resize((side, side), InterpolationMode.BILINEAR, antialias=True)
+    mean = torch.tensor([0.48145466, 0.4578275, 0.40821073])[:, None, None]
+    std = torch.tensor([0.26862954, 0.26130258, 0.27577711])[:, None, None]
+    rows = []
+    for crop, identity in zip(crops, identities, strict=True):
+        canvas = torch.zeros(3, 32, 32)
+        canvas[:, left : left + side, left : left + side] = (resize(crop.float() / 255) - mean) / std
+        border = delta.clone()
+        border[:, left : left + side, left : left + side] = 0
+        image = functional.normalize(clip.visual((canvas + border)[None])[0], dim=0)
+        logits = []
+        for prompt, has_word in (("A real photo of a person", False), (PROMPTS[mode], True)):
+            tokens = tokenize([prompt])
+            hidden = clip.token_embedding(tokens)[0]
+            if has_word and mode is not PromptMode.FIXED:
+                word = torch.zeros(hidden.shape[1])
+                word[: len(word_map)] = word_map @ identity
+                hidden[6] = word
+            hidden = hidden + clip.positional_embedding
+            hidden = clip.ln_final(clip.transformer(hidden[None], attn_mask=clip.attn_mask))[0]
+            feature = hidden[tokens[0].argmax()] @ clip.text_projection
+            logits.append(clip.logit_scale.exp() * image @ functional.normalize(feature, dim=0))
+        rows.append(torch.stack(logits))
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize("mode", list(PromptMode))
+def test_logits_equal_the_published_formulas(
+    mode: PromptMode, faces: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    crops, identities = faces
+    model, delta, word_map = project_model(mode)
+    with torch.no_grad():
+        ours = model(crops, identities)
+    expected = published_logits(mode, crops, identities, delta, word_map)
+    torch.testing.assert_close(ours, expected, atol=TOLERANCE, rtol=TOLERANCE)
+
+
+@pytest.mark.parametrize("mode", [PromptMode.FACE, PromptMode.RANDOM])
+def test_the_pseudo_word_moves_the_fake_logit_only(
+    mode: PromptMode, faces: tuple[torch.Tensor, torch.Tensor]
+) -> None:
+    crops, identities = faces
+    model, _, _ = project_model(mode)
+    with torch.no_grad():
+        one, other = model(crops, identities), model(crops, -identities)
+    assert torch.equal(one[:, 0], other[:, 0])
+    assert (one[:, 1] - other[:, 1]).abs().min() > 1e-4
+
+
+def test_the_fixed_prompt_ignores_the_identity(faces: tuple[torch.Tensor, torch.Tensor]) -> None:
+    crops, identities = faces
+    model, _, _ = project_model(PromptMode.FIXED)
+    with torch.no_grad():
+        assert torch.equal(model(crops, identities), model(crops, -identities))
+
+
+def test_the_identity_enters_raw_not_normalised(faces: tuple[torch.Tensor, torch.Tensor]) -> None:
+    _, identities = faces
+    model, _, _ = project_model(PromptMode.FACE)
+    with torch.no_grad():
+        raw, unit = model.face2text(identities), model.face2text(functional.normalize(identities, dim=1))
+    assert (raw[:, 1] - unit[:, 1]).abs().max() > 1e-3
+
+
+def test_the_published_border_has_77520_live_values() -> None:
+    reprogram = BorderReprogram()
+    assert reprogram.face_pixels == 156
+    assert int(reprogram.mask.expand(3, -1, -1).sum()) == 77_520
+
+
+def test_the_border_changes_nothing_inside_the_face_square() -> None:
+    reprogram = BorderReprogram(canvas_pixels=32)
+    crops = torch.randint(0, 256, (1, 3, 22, 22), dtype=torch.uint8)
+    before = reprogram(crops)
+    with torch.no_grad():
+        reprogram.delta.fill_(5)
+        changed = (reprogram(crops) != before)[0, 0]
+    assert changed.sum() == 32 * 32 - 22 * 22
+    assert not changed[5:27, 5:27].any()
+
+
+def test_random_words_depend_on_frame_and_order_not_on_chunking() -> None:
+    frames, order = torch.tensor([4, 4, 9]), torch.tensor([0, 1, 0])
+    whole = random_identities(frames, order, 8)
+    assert torch.equal(whole[2:], random_identities(frames[2:], order[2:], 8))
+    assert len({tuple(row.tolist()) for row in whole}) == 3
