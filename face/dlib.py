@@ -1,6 +1,11 @@
 """Identity vectors by dlib's face recognition network, a ResNet of 29 layers with 128 outputs.
 
 King, "High Quality Face Recognition with Deep Metric Learning" (dlib blog, 2017). The weights are CC0.
+
+Measured with faces found by MTCNN and aligned by `face.align`: on 298 pairs of LFW photographs (149 of one
+person, 149 of two; seed 0) AUC 0.994, best accuracy 0.966, equal error rate 0.040 at a cosine of 0.910; on
+300 pairs of the deepface test set (25 photographs, 38 pairs of one person) AUC 1.000. Its cosines are high
+throughout: the median is 0.85 for two people and 0.95 for one.
 """
 
 from __future__ import annotations
@@ -25,6 +30,8 @@ class DlibEmbedder:
     name = "dlib"
     dimension = 128
     spec = CropSpec(size=DLIB_SIDE, alignment=Alignment.DLIB)
+    # Stricter than the point of equal errors: pooling two people spoils a verdict, a person split in two only
+    # doubles it. At 0.92, 0.8 % of 11,175 LFW pairs of two people pass and 7 % of those of one person fail.
     same_person_similarity = 0.92
 
     def __init__(self, network: Any, device: torch.device) -> None:

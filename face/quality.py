@@ -32,10 +32,12 @@ class QualityLimits:
 
     # Longer box side. Below this a detector's crop of 224 pixels is mostly interpolation.
     min_size_pixels: float = 40.0
-    # Variance of the Laplacian.
-    min_sharpness: float = 8.0
-    # Beyond this, half of the face is hidden and the alignment's template does not fit.
-    max_yaw_degrees: float = 60.0
+    # Variance of the Laplacian. It falls with the light as well: usable faces in dark DFDC clips have 6 and
+    # more, usual ones 50 to 500, and faces that are visibly out of focus 5 and less.
+    min_sharpness: float = 5.0
+    # MTCNN's landmarks understate large turns: faces in profile read 45 to 65 degrees. Beyond this, half of
+    # the face is hidden and no template fits.
+    max_yaw_degrees: float = 55.0
     # Five landmarks give pitch only roughly, and a nodding speaker reaches 30 degrees.
     max_pitch_degrees: float = 50.0
     # Of the box inside the frame; with less, an eye or the mouth is missing.
@@ -106,7 +108,8 @@ def pose_from_landmarks(
     the direction from between the eyes to between the mouth corners, so the head's roll does not count.
     Turned by yaw, the nose tip leaves the middle line by d sin(yaw) while the distance e between the eyes
     shrinks to e cos(yaw); turned by pitch, the nose moves along that line by d sin(pitch) while its length
-    shrinks by cos(pitch). Positive yaw looks to the right of the image, positive pitch up.
+    shrinks by cos(pitch). Positive yaw looks to the right of the image, positive pitch up. A long or flat
+    nose, or a head filmed from close by, is off by ten degrees and more.
     """
     points = landmarks.astype(np.float64)
     eyes, nose, mouth = points[:, 0:2].mean(1), points[:, 2], points[:, 3:5].mean(1)
@@ -132,7 +135,8 @@ def _visible_ratio(
     seen = np.clip(boxes[:, 2:], 0, limits) - np.clip(boxes[:, :2], 0, limits)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     share = np.divide(seen.prod(1), area, out=np.zeros_like(area), where=area > 0)
-    return np.clip(share, 0, 1).astype(np.float32)
+    clipped: npt.NDArray[np.float32] = np.clip(share, 0, 1).astype(np.float32)
+    return clipped
 
 
 def _crop_pixels_inside(
