@@ -11,8 +11,8 @@ from skimage.data import astronaut
 from face.types import FaceDetections
 from forensics.data.augment import Augmentation, AugmentSettings, draw_augmentation
 from forensics.data.compress import h264_still, jpeg
+from forensics.data.mixture import BlendSettings
 from forensics.data.pair import DEFAULT_PAIR, PairSettings, TrainingPair, training_pair
-from forensics.data.selfblend import BlendSettings
 
 FACE = np.ascontiguousarray(astronaut()[20:221, 130:321])
 STEPS = {

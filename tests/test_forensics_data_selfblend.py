@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from forensics.data.hull import FIVE_POINTS, JAW, Region, face_outline, region_mask
-from forensics.data.selfblend import DEFAULT_SETTINGS, BlendSettings, Donor, Family, self_blend
+from forensics.data.hull import FIVE_POINTS, JAW, Region, face_outline, five_points, region_mask
+from forensics.data.mixture import DEFAULT_MIXTURE, BlendSettings, Family
+from forensics.data.paste import Donor
+from forensics.data.selfblend import self_blend
 
 # As MTCNN finds them.
 BOX = np.array([181.1, 62.2, 267.7, 172.1])
 LANDMARKS = np.array([(205.0, 101.7), (246.8, 103.7), (224.7, 129.0), (201.7, 139.2), (245.3, 141.9)])
-OPAQUE = replace(DEFAULT_SETTINGS, opacities=(1.0,))
+OPAQUE = replace(DEFAULT_MIXTURE, opacities=(1.0,))
 
 
 def only(family: Family, settings: BlendSettings = OPAQUE) -> BlendSettings:
@@ -55,7 +57,7 @@ def test_the_mask_is_soft_and_reaches_the_drawn_opacity() -> None:
         edge = (pair.mask > 0.05) & (pair.mask < 0.95)
         assert edge.sum() > 0.1 * (pair.mask > 0.05).sum()
         assert np.abs(np.diff(pair.mask, axis=1)).max() < 0.5
-    faint = replace(DEFAULT_SETTINGS, opacities=(0.25,))
+    faint = replace(DEFAULT_MIXTURE, opacities=(0.25,))
     pair = self_blend(astronaut(), LANDMARKS, BOX, np.random.default_rng(0), settings=faint)
     assert pair.mask.max() == pytest.approx(0.25)
 
@@ -95,6 +97,16 @@ def test_a_cross_identity_blend_shows_the_donor_and_a_swap_loses_detail() -> Non
         return float(steps[:, :][pair.mask[:, 1:] > 0.99].mean())
 
     assert detail(pair.fake) < 0.6 * detail(pair.real)
+
+
+@pytest.mark.parametrize("family", list(Family))
+def test_a_black_and_white_photograph_stays_so(family: Family) -> None:
+    grey = np.repeat(astronaut().mean(axis=2).astype(np.uint8)[..., None], 3, axis=2)
+    for share in (0.0, 1.0):
+        settings = replace(only(family), target_share=share)
+        pair = self_blend(grey, LANDMARKS, BOX, np.random.default_rng(3), settings=settings, donor=donor())
+        assert np.ptp(pair.fake, axis=2).max() <= 1
+        assert np.ptp(pair.real, axis=2).max() <= 1
 
 
 def test_the_colours_shift_moderately() -> None:
@@ -138,6 +150,10 @@ def test_the_outline_of_a_turned_head_moves_against_the_nose() -> None:
 def test_dense_landmarks_are_taken_as_they_are() -> None:
     dense = np.random.default_rng(0).uniform(0, 100, (81, 2))
     assert np.array_equal(face_outline(dense), dense[:27])
+    assert five_points(dense)[[0, 2, 4]] == pytest.approx(
+        np.stack([dense[36:42].mean(axis=0), dense[30], dense[54]])
+    )
+    assert np.array_equal(five_points(LANDMARKS), LANDMARKS)
     with pytest.raises(ValueError, match="landmarks"):
         face_outline(dense[:10])
 

@@ -13,11 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from forensics.data.compress import h264_still, jpeg
+from forensics.data.jitter import grey
 
 Image = npt.NDArray[np.uint8]
-
-# Luma weights of ITU-R BT.601, those of JPEG.
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ class Augmentation:
         light = np.clip(values * self.gain + self.lift_levels, 0, 255) / 255
         values = np.asarray(255 * light**self.gamma, np.float32)
         if self.grey:
-            values = np.repeat((values @ _LUMA)[..., None], 3, axis=2)
+            values = grey(values)
         if self.noise_levels is not None:
             noise = np.random.default_rng(self.noise_seed).normal(0, self.noise_levels, values.shape)
             values = values + noise.astype(np.float32)

@@ -24,7 +24,8 @@ from forensics.data.cache import (
     write_spec,
 )
 from forensics.data.faces import DatasetError, FaceRecord
-from forensics.data.samples import Detect, Image, Sample, SampleSettings, find_faces, make_samples
+from forensics.data.paste import Image
+from forensics.data.samples import Detect, Sample, SampleSettings, find_faces, make_samples
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from face.align import estimate_similarity
+
 Points = npt.NDArray[np.float64]
 
 # Where the five landmarks of a frontal face lie, in a frame whose origin is their centre and whose unit is
@@ -60,19 +62,6 @@ class Region(StrEnum):
     EYES_NOSE = "eyes_nose"
 
 
-def similarity(source: Points, target: Points) -> Points:
-    """The 2x3 matrix [a -b u; b a v] that carries `source` [N,2] onto `target` [N,2] by least squares."""
-    from_centre, to_centre = source.mean(axis=0), target.mean(axis=0)
-    x, y = (source - from_centre).T
-    u, v = (target - to_centre).T
-    spread = float((x * x + y * y).sum())
-    if spread == 0:
-        raise ValueError("landmarks that all coincide place no face")
-    a, b = float((x * u + y * v).sum()) / spread, float((x * v - y * u).sum()) / spread
-    linear = np.array([(a, -b), (b, a)])
-    return np.column_stack([linear, to_centre - linear @ from_centre])
-
-
 def move(points: Points, matrix: Points) -> Points:
     """[N,2] points carried by a 2x3 matrix."""
     moved: Points = points @ matrix[:, :2].T + matrix[:, 2]
@@ -90,7 +79,7 @@ def face_outline(landmarks: npt.NDArray[np.floating]) -> Points:
         return points[:OUTLINE_POINTS]
     if points.shape != (5, 2):
         raise ValueError(f"landmarks must be [5,2] or [68,2] and more, not {list(points.shape)}")
-    to_frame = similarity(points, FIVE_POINTS)
+    to_frame = estimate_similarity(points[None], FIVE_POINTS)[0]
     nose = move(points, to_frame)[2]
     centre_height = FIVE_POINTS[[0, 1, 3, 4], 1].mean()
     turned = np.clip(nose[0], -_POSE_LIMIT, _POSE_LIMIT)
@@ -105,7 +94,16 @@ def face_outline(landmarks: npt.NDArray[np.floating]) -> Points:
         ]
     )
     outline = np.column_stack([rows[:, 0] + turned * rows[:, 2], rows[:, 1] + bowed * rows[:, 3]])
-    return move(outline, similarity(FIVE_POINTS, points))
+    return move(outline, estimate_similarity(FIVE_POINTS[None], points)[0])
+
+
+def five_points(landmarks: npt.NDArray[np.floating]) -> Points:
+    """[5,2] float64: the five landmarks themselves, or those of dense ones in the 68-point order."""
+    points = np.asarray(landmarks, np.float64)
+    if len(points) < 68:
+        return points
+    eyes = points[36:42].mean(axis=0), points[42:48].mean(axis=0)
+    return np.stack([*eyes, points[30], points[48], points[54]])
 
 
 def region_points(landmarks: npt.NDArray[np.floating], region: Region) -> Points:

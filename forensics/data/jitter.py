@@ -25,6 +25,11 @@ _SATURATION_RATIO = 0.15
 _DOWNSCALE_RATIOS = (0.5, 0.25)
 _SHARPEN_STRENGTH = (0.2, 0.5)
 
+# Luma weights of ITU-R BT.601, those of JPEG.
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+# A black-and-white photograph that was stored in colour strays by about a level.
+_GREY_SPREAD_LEVELS = 2.0
+
 
 def colour(picture: Picture, rng: np.random.Generator) -> Picture:
     """Shift channels, hue, saturation, brightness and contrast a little."""
@@ -39,6 +44,16 @@ def colour(picture: Picture, rng: np.random.Generator) -> Picture:
     lift = np.float32(255 * rng.uniform(-_BRIGHTNESS_RATIO, _BRIGHTNESS_RATIO))
     result: Picture = np.clip(shifted * gain + lift, 0, 255)
     return result
+
+
+def is_grey(picture: Picture) -> bool:
+    """Whether the three channels are (but for compression) the same."""
+    return float(np.ptp(picture, axis=2).mean()) < _GREY_SPREAD_LEVELS
+
+
+def grey(picture: Picture) -> Picture:
+    """The luma of `picture` in all three channels."""
+    return np.repeat((picture @ _LUMA)[..., None], 3, axis=2)
 
 
 def frequency(picture: Picture, rng: np.random.Generator) -> Picture:

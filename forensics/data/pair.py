@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from face.types import FaceDetections
 from forensics.data.augment import DEFAULT_AUGMENTATION, Augmentation, AugmentSettings, draw_augmentation
-from forensics.data.selfblend import DEFAULT_SETTINGS, BlendSettings, Donor, Family, self_blend
+from forensics.data.mixture import DEFAULT_MIXTURE, BlendSettings, Family
+from forensics.data.paste import Donor, Image
+from forensics.data.selfblend import self_blend
 
-Image = npt.NDArray[np.uint8]
 Box = npt.NDArray[np.float64]
 
 # Only this many box sides around the face are blended, treated and kept: more than any margin crop takes,
@@ -30,7 +31,7 @@ class PairSettings:
     trained on mirrored photographs did better than those trained on black ones (AUC 0.80 against 0.76).
     """
 
-    blend: BlendSettings = DEFAULT_SETTINGS
+    blend: BlendSettings = DEFAULT_MIXTURE
     augment: AugmentSettings = DEFAULT_AUGMENTATION
     reflect_share: float = 0.85
     box_scale_ratio: float = 0.05

@@ -7,23 +7,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from face.align import estimate_similarity
 from face.types import FaceDetections
 from forensics.data.faces import FaceRecord, Label
-from forensics.data.hull import move, similarity
+from forensics.data.hull import move
 from forensics.data.pair import DEFAULT_PAIR, PairSettings, training_pair, treated_single
-from forensics.data.selfblend import Donor
+from forensics.data.paste import Donor, Image
 from video.errors import VideoError
 from video.reader import open_video
 from video.sampling import Sampling
 
-Image = npt.NDArray[np.uint8]
 Detect = Callable[[Image], FaceDetections]
 
 REAL_METHOD = "real"
-# Frames of one clip differ little: one or two a second give its poses and light.
-CLIP_FRAMES_PER_SECOND = 1.5
+# Frames of one clip differ little: two a second give its poses and light.
+CLIP_FRAMES_PER_SECOND = 2.0
 _BATCH_FRAMES = 16
 # Face X-ray searches its whole set for a donor of like landmarks; the best of so many is close enough, and
 # the choice stays varied.
@@ -147,5 +146,5 @@ def _choose_donor(face: FoundFace, faces: Sequence[FoundFace], rng: np.random.Ge
 def _mismatch(donor: FaceDetections, face: FaceDetections) -> float:
     """How far the donor's landmarks miss the face's after a similarity transform, in face sizes."""
     source, target = donor.landmarks[0].astype(np.float64), face.landmarks[0].astype(np.float64)
-    residual = move(source, similarity(source, target)) - target
+    residual = move(source, estimate_similarity(source[None], target)[0]) - target
     return float(np.sqrt((residual**2).mean()) / np.ptp(target, axis=0).max())

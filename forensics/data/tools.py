@@ -11,7 +11,7 @@ from face.detect import FaceDetector
 from face.embed import IdentityEmbedder
 from face.types import CropSpec, FaceDetections
 from forensics.data.extract import Tools
-from forensics.data.samples import Image
+from forensics.data.paste import Image
 from forensics.reprogram import BorderReprogram
 
 
