@@ -89,6 +89,8 @@ def test_points_move_with_the_picture() -> None:
         rows, columns = np.nonzero(treatment.apply(image)[..., 0] > 128)
         centre = [columns.mean() + 0.5, rows.mean() + 0.5]
         assert treatment.move_points(np.array([[62.0, 22.0]]), image)[0] == pytest.approx(centre)
+        mask = treatment.move_mask(image[..., 0] / np.float32(255))
+        assert np.array_equal(mask > 0.5, treatment.apply(image)[..., 0] > 128)
 
 
 def test_what_is_drawn_stays_within_the_settings() -> None:

@@ -16,7 +16,7 @@ from face.types import CropSpec, FaceDetections
 from forensics.data.cache import CacheMismatchError, CacheSpec, FeatureCache, load_cache, load_shard
 from forensics.data.extract import Tools, extract, landmarks_in_crop, material_sha256, reembed
 from forensics.data.faces import DatasetError, FaceRecord, Label, Split, read_manifest, split_by_identity
-from forensics.data.preview import Example, contact_sheet, write_preview
+from forensics.data.preview import Example, contact_sheet, draw_examples, write_preview
 from forensics.data.samples import SampleSettings
 from forensics.data.sources import training_records
 
@@ -269,12 +269,27 @@ def test_a_cache_checks_its_columns() -> None:
         )
 
 
+def test_the_preview_draws_the_pairs_that_extraction_makes(tmp_path: Path) -> None:
+    material = records(tmp_path, 3)
+    material[1] = replace(material[1], label=Label.FAKE)
+    examples = draw_examples(material, TOOLS, SPEC.crop, settings=SampleSettings())
+    assert [example.caption.rpartition(", ")[2] for example in examples] == ["0.jpg", "2.jpg"]
+    for example in examples:
+        assert example.real.shape == (32, 32, 3)
+        assert example.mask.max() > 60
+        differs = (example.real != example.fake).any(axis=2)
+        pasted = example.mask[..., 0] > 0.7 * example.mask.max()
+        assert differs[pasted].mean() > 0.5
+    with pytest.raises(DatasetError, match="none is real"):
+        draw_examples(material[1:2], TOOLS, SPEC.crop, settings=SampleSettings())
+
+
 def test_the_preview_shows_real_fake_and_difference(tmp_path: Path) -> None:
     real, fake = np.full((8, 8, 3), 100, np.uint8), np.full((8, 8, 3), 110, np.uint8)
-    example = Example(real, fake, "<b>Ann</b>")
+    example = Example(real, fake, np.full((8, 8, 3), 255, np.uint8), "<b>Ann</b>")
     strip = example.strip()
-    assert [strip[0, column, 0] for column in (0, 8, 16)] == [100, 110, 158]
-    assert contact_sheet([example] * 4, columns=3).shape == (28, 90, 3)
+    assert [strip[0, column, 0] for column in (0, 8, 16, 24)] == [100, 110, 255, 158]
+    assert contact_sheet([example] * 4, columns=3).shape == (28, 114, 3)
     write_preview([example], tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert "<b>Ann" not in page

@@ -94,6 +94,13 @@ class Augmentation:
             treated = h264_still(treated, crf=self.h264_crf)
         return treated
 
+    def move_mask(self, mask: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """[H',W'] float32: a mask of the untreated picture after `apply`'s flip and scaling."""
+        moved = np.ascontiguousarray(mask[:, ::-1] if self.flip else mask)
+        if self.scale != 1.0:
+            return np.asarray(cv2.resize(moved, self._size(mask), interpolation=cv2.INTER_AREA), np.float32)
+        return moved
+
     def move_points(self, points: npt.NDArray[np.floating], image: Image) -> npt.NDArray[np.float64]:
         """[N,2] float64: where points of the untreated `image` lie after `apply`; their order is kept."""
         width, height = self._size(image)
@@ -103,7 +110,7 @@ class Augmentation:
         moved *= np.array([width / image.shape[1], height / image.shape[0]])
         return moved
 
-    def _size(self, image: Image) -> tuple[int, int]:
+    def _size(self, image: npt.NDArray[np.generic]) -> tuple[int, int]:
         return max(1, round(image.shape[1] * self.scale)), max(1, round(image.shape[0] * self.scale))
 
 

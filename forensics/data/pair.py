@@ -10,7 +10,7 @@ import numpy.typing as npt
 from face.types import FaceDetections
 from forensics.data.augment import DEFAULT_AUGMENTATION, Augmentation, AugmentSettings, draw_augmentation
 from forensics.data.mixture import DEFAULT_MIXTURE, BlendSettings, Family
-from forensics.data.paste import Donor, Image
+from forensics.data.paste import Donor, Image, Mask
 from forensics.data.selfblend import self_blend
 
 Box = npt.NDArray[np.float64]
@@ -43,10 +43,12 @@ DEFAULT_PAIR = PairSettings()
 
 @dataclass(frozen=True)
 class TrainingPair:
-    """`real` and `fake` are [H,W,3] uint8 RGB of one size; `detection` is where the one face lies in both."""
+    """`real` and `fake` are [H,W,3] uint8 RGB of one size; `mask` [H,W] float32 in [0,1] is how much of the
+    fake is pasted where; `detection` is where the one face lies in both."""
 
     real: Image
     fake: Image
+    mask: Mask
     detection: FaceDetections
     family: Family
 
@@ -68,7 +70,13 @@ def training_pair(
     treatment = draw_augmentation(_side(box), rng, settings=settings.augment)
     place = _wander(box, rng, settings)
     moved = _moved(treatment, near, place, landmarks, detection)
-    return TrainingPair(treatment.apply(blend.real), treatment.apply(blend.fake), moved, blend.family)
+    return TrainingPair(
+        treatment.apply(blend.real),
+        treatment.apply(blend.fake),
+        treatment.move_mask(blend.mask),
+        moved,
+        blend.family,
+    )
 
 
 def treated_single(

@@ -1,4 +1,4 @@
-"""A page of pairs to look at before anything is trained on them: real, fake and what differs."""
+"""A page of pairs to look at before anything is trained on them: real, fake, mask and what differs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from face.types import CropSpec
+from forensics.data.extract import Tools
+from forensics.data.faces import DatasetError, FaceRecord, Label
+from forensics.data.samples import SampleSettings, find_faces, make_pair
+
 Image = npt.NDArray[np.uint8]
 
 # A difference of one level is invisible on the page; shown around mid grey, enlarged so many times.
@@ -24,27 +29,53 @@ _PAGE = """<!doctype html>
  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <style>body {{ font: 14px sans-serif; background: #222; color: #ddd }} figure {{ margin: 8px }}
 main {{ display: flex; flex-wrap: wrap }} img {{ image-rendering: pixelated }}</style>
-<h1>{title}</h1><p>Each row of three: real, fake, difference ({gain:g} times, around grey).</p>
+<h1>{title}</h1><p>Each strip: real, fake, mask, difference ({gain:g} times, around grey).</p>
 <main>{figures}</main></html>
 """
 
 
 @dataclass(frozen=True)
 class Example:
-    """One pair to show: crops [S,S,3] uint8 RGB of one size, and a caption."""
+    """One pair to show: crops [S,S,3] uint8 RGB of one size, white where pasted in `mask`, and a caption."""
 
     real: Image
     fake: Image
+    mask: Image
     caption: str
 
     def strip(self) -> Image:
-        """[S, 3S, 3] uint8 RGB: real, fake, and their difference enlarged around mid grey."""
+        """[S, 4S, 3] uint8 RGB: real, fake, mask, and the difference enlarged around mid grey."""
         gap = self.fake.astype(np.float32) - self.real
         shown = np.clip(_MIDDLE_GREY + _DIFFERENCE_GAIN * gap, 0, 255).astype(np.uint8)
-        return np.concatenate([self.real, self.fake, shown], axis=1)
+        return np.concatenate([self.real, self.fake, self.mask, shown], axis=1)
 
 
-def contact_sheet(examples: Sequence[Example], *, columns: int = 3) -> Image:
+def draw_examples(
+    records: Sequence[FaceRecord], tools: Tools, crop: CropSpec, *, settings: SampleSettings
+) -> list[Example]:
+    """One example of every face found in the real ones of `records`, made as `extract` makes its samples.
+
+    Give it as many records as are to be shown; donors come from among them. Raises `DatasetError` if none
+    gives a face.
+    """
+    failed: list[str] = []
+    numbered = [(number, record) for number, record in enumerate(records) if record.label is Label.REAL]
+    faces = list(find_faces(numbered, tools.detect, failed))
+    if not faces:
+        raise DatasetError(f"no record gave a face to show: {'; '.join(failed[:3]) or 'none is real'}")
+    examples = []
+    for face in faces:
+        pair = make_pair(face, faces, settings)
+        mask = np.repeat((255 * pair.mask).astype(np.uint8)[..., None], 3, axis=2)
+        real, fake, pasted = (
+            np.ascontiguousarray(tools.crop(image, pair.detection, crop)[0].permute(1, 2, 0).cpu().numpy())
+            for image in (pair.real, pair.fake, mask)
+        )
+        examples.append(Example(real, fake, pasted, f"{pair.family.value}, {face.record.path.name}"))
+    return examples
+
+
+def contact_sheet(examples: Sequence[Example], *, columns: int = 2) -> Image:
     """[H,W,3] uint8 RGB: the strips in rows of `columns`. Raises ValueError for no examples."""
     if not examples:
         raise ValueError("there is no example to show")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from face.align import estimate_similarity
 from face.types import FaceDetections
 from forensics.data.faces import FaceRecord, Label
 from forensics.data.hull import move
-from forensics.data.pair import DEFAULT_PAIR, PairSettings, training_pair, treated_single
+from forensics.data.pair import DEFAULT_PAIR, PairSettings, TrainingPair, training_pair, treated_single
 from forensics.data.paste import Donor, Image
 from video.errors import VideoError
 from video.reader import open_video
@@ -33,10 +32,12 @@ MIN_FACE_PIXELS = 40
 
 @dataclass(frozen=True)
 class FoundFace:
-    """The largest face of one picture of a record. `number` is that of the record in its list."""
+    """The largest face of one picture of a record. `number` is that of the record in its list, `frame`
+    counts the record's pictures that showed a face."""
 
     record: FaceRecord
     number: int
+    frame: int
     image: Image
     detection: FaceDetections
 
@@ -68,13 +69,13 @@ def find_faces(
     """The faces of numbered records, several of a clip. A record that gives none, or cannot be read, adds a
     sentence to `failed`."""
     for number, record in records:
-        found = False
+        found = 0
         try:
             for image in _pictures(record):
                 detection = _largest(detect(image))
                 if detection is not None:
-                    found = True
-                    yield FoundFace(record, number, image, detection)
+                    yield FoundFace(record, number, found, image, detection)
+                    found += 1
         except VideoError as error:
             failed.append(str(error))
             continue
@@ -85,27 +86,35 @@ def find_faces(
 def make_samples(faces: Sequence[FoundFace], settings: SampleSettings) -> Iterator[Sample]:
     """Both members of every pair of a real face, its donors being other identities of the same split among
     `faces`; a face labelled fake is treated and given as it is, with its record's method."""
-    frames: defaultdict[int, int] = defaultdict(int)
     for face in faces:
-        frame = frames[face.number]
-        frames[face.number] += 1
         for variant in range(settings.pairs_per_face if face.record.label is Label.REAL else 1):
-            rng = np.random.default_rng([settings.seed, face.number, frame, variant])
-            pair = _pair_number(face.number, frame, variant)
+            number = _pair_number(face, variant)
             if face.record.label is Label.FAKE:
+                rng = _generator(face, variant, settings)
                 image, detection = treated_single(face.image, face.detection, rng, settings.pairs)
-                yield Sample(face.record, image, detection, 1, face.record.method, pair)
+                yield Sample(face.record, image, detection, 1, face.record.method, number)
                 continue
-            made = training_pair(
-                face.image, face.detection, rng, settings.pairs, donor=_choose_donor(face, faces, rng)
-            )
-            yield Sample(face.record, made.real, made.detection, 0, REAL_METHOD, pair)
-            yield Sample(face.record, made.fake, made.detection, 1, made.family.value, pair)
+            made = make_pair(face, faces, settings, variant=variant)
+            yield Sample(face.record, made.real, made.detection, 0, REAL_METHOD, number)
+            yield Sample(face.record, made.fake, made.detection, 1, made.family.value, number)
 
 
-def _pair_number(record: int, frame: int, variant: int) -> int:
+def make_pair(
+    face: FoundFace, faces: Sequence[FoundFace], settings: SampleSettings, *, variant: int = 0
+) -> TrainingPair:
+    """Pair number `variant` of a real face, its donor chosen among `faces`."""
+    rng = _generator(face, variant, settings)
+    donor = _choose_donor(face, faces, rng)
+    return training_pair(face.image, face.detection, rng, settings.pairs, donor=donor)
+
+
+def _generator(face: FoundFace, variant: int, settings: SampleSettings) -> np.random.Generator:
+    return np.random.default_rng([settings.seed, face.number, face.frame, variant])
+
+
+def _pair_number(face: FoundFace, variant: int) -> int:
     """One number for the three; a clip gives less than a million frames, a face less than 16 pairs."""
-    return (record * 1_000_000 + frame) * 16 + variant
+    return (face.number * 1_000_000 + face.frame) * 16 + variant
 
 
 def _pictures(record: FaceRecord) -> Iterator[Image]:
