@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from face.detect import FaceDetector
 from forensics.data.hull import Region
-from forensics.data.selfblend import BlendSettings, Family, self_blend
+from forensics.data.mixture import BlendSettings, Family
+from forensics.data.selfblend import self_blend
 from forensics.errors import ForensicsError
 from video.write import write_video
 

@@ -163,10 +163,11 @@ def build_image_tower(backbone: str, state: Mapping[str, torch.Tensor]) -> nn.Mo
     Raises CorruptWeightsError when the state is not that tower's.
     """
     import open_clip
+    from open_clip.model import CLIP
 
     # On the meta device nothing is initialised only to be overwritten.
     with torch.device("meta"):
-        tower: nn.Module = open_clip.create_model(backbone, pretrained=None, load_weights=False).visual
+        tower: nn.Module = CLIP(**open_clip.get_model_config(backbone)).visual
     try:
         tower.load_state_dict(dict(state), strict=True, assign=True)
     except RuntimeError as error:

@@ -12,8 +12,11 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 def frame_bar(label: str) -> Iterator[FrameProgress]:
     """A bar that counts frames."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    with _bars(*columns) as bars:
         task = bars.add_task(label, total=None)
 
         def show(done: int, total: int | None) -> None:
@@ -37,12 +40,24 @@ def frame_bar(label: str) -> Iterator[FrameProgress]:
 
 @contextmanager
 def byte_bar(label: str) -> Iterator[ByteProgress]:
-    """A bar that counts bytes of a download; it shows only once there is one."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    """A bar that counts the bytes of a download; it shows only once there is one."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with _bars(*columns) as bars:
         task = bars.add_task(label, total=None, visible=False)
 
-        def show(done: int, total: int | None) -> None:
-            bars.update(task, completed=done, total=total, visible=True)
+        def show(done_bytes: int, total_bytes: int | None) -> None:
+            bars.update(task, completed=done_bytes, total=total_bytes, visible=True)
 
         yield show
+
+
+def _bars(*columns: ProgressColumn) -> Progress:
+    """Bars only where someone can see them."""
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

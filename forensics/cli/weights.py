@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.progress import Progress as Bars
 
+from forensics.cli.options import debug_option, store_options
+from forensics.cli.progress import byte_bar
 from weights.bundle import read_bundle, write_bundle
 from weights.errors import CorruptWeightsError, MissingWeightsError, WeightsError
 from weights.results import PlannedFetch, WeightFile
 from weights.spec import WeightSpec
 from weights.store import Store
-from weights.streams import Progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -27,19 +24,12 @@ KILOBYTE = 1_000
 MEGABYTE = 1_000_000
 
 
-def _store_options(command: Command) -> Command:
+def _options(command: Command) -> Command:
     """The options every verb has."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Write the result as JSON to standard output."),
-        click.option("--offline", is_flag=True, help="Open no network connection."),
-        click.option(
-            "--cache-dir",
-            type=click.Path(file_okay=False, path_type=Path),
-            help="The cache folder; else FORENSICS_CACHE, else the user's cache folder.",
-        ),
-    ):
-        command = option(command)
-    return command
+    as_json = click.option(
+        "--json", "as_json", is_flag=True, help="Write the result as JSON to standard output."
+    )
+    return as_json(store_options(debug_option(command)))
 
 
 @click.group("weights")
@@ -48,7 +38,7 @@ def weights_group() -> None:
 
 
 @weights_group.command("list")
-@_store_options
+@_options
 def list_weights(as_json: bool, offline: bool, cache_dir: Path | None) -> None:
     """Show every known weight: whether it is here, its size, licence, users and sources."""
     store = Store(cache_dir, offline=offline)
@@ -59,7 +49,7 @@ def list_weights(as_json: bool, offline: bool, cache_dir: Path | None) -> None:
 @weights_group.command("fetch")
 @click.argument("names", nargs=-1, required=True)
 @click.option("--plan", "plan_only", is_flag=True, help="Show sizes, licences and sources; fetch nothing.")
-@_store_options
+@_options
 def fetch_weights(
     names: tuple[str, ...], plan_only: bool, as_json: bool, offline: bool, cache_dir: Path | None
 ) -> None:
@@ -74,7 +64,7 @@ def fetch_weights(
     for name in wanted:
         _show_licence(store.registry.get(name))
         try:
-            with _progress_bar(name) as progress:
+            with byte_bar(name) as progress:
                 fetched.append(store.fetch(name, progress=progress, replace_damaged=True))
         except WeightsError as error:
             # With several names one dead server must not keep the others away; the exit code tells.
@@ -91,7 +81,7 @@ def fetch_weights(
 
 
 @weights_group.command("verify")
-@_store_options
+@_options
 def verify_weights(as_json: bool, offline: bool, cache_dir: Path | None) -> None:
     """Hash every weight that is here again and compare."""
     results = Store(cache_dir, offline=offline).verify()
@@ -112,7 +102,7 @@ def verify_weights(as_json: bool, offline: bool, cache_dir: Path | None) -> None
 @weights_group.command("import")
 @click.argument("name_or_bundle")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@_store_options
+@_options
 def import_weights(
     name_or_bundle: str, file: Path | None, as_json: bool, offline: bool, cache_dir: Path | None
 ) -> None:
@@ -136,7 +126,7 @@ def import_weights(
 @weights_group.command("export")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("names", nargs=-1)
-@_store_options
+@_options
 def export_weights(
     bundle: Path, names: tuple[str, ...], as_json: bool, offline: bool, cache_dir: Path | None
 ) -> None:
@@ -216,23 +206,3 @@ def _size(size_bytes: int | None) -> str:
     if size_bytes < MEGABYTE:
         return f"{size_bytes / KILOBYTE:,.1f} kB"
     return f"{size_bytes / MEGABYTE:,.1f} MB"
-
-
-@contextmanager
-def _progress_bar(name: str) -> Iterator[Progress]:
-    """A download bar on standard error, only where someone can see it."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task(name, total=None)
-
-        def report(done_bytes: int, total_bytes: int | None) -> None:
-            bars.update(task, completed=done_bytes, total=total_bytes)
-
-        yield report
