@@ -39,13 +39,13 @@ class Models:
     device: torch.device
 
 
-def fetch_weights(settings: AnalysisSettings, store: Store, *, progress: Progress = no_progress) -> None:
+def fetch_weights(
+    settings: AnalysisSettings, store: Store, *, progress: Progress = no_progress
+) -> tuple[WeightFile, ...]:
     """Bring every weight these settings need into the store. Raises WeightsError when one cannot be had."""
-    for detector in settings.detectors:
-        for name in detector_module(detector).WEIGHTS:
-            store.fetch(name, progress=progress)
-    for name in weights_needed(settings.tracking_embedder):
-        store.fetch(name, progress=progress)
+    names = [name for detector in settings.detectors for name in detector_module(detector).WEIGHTS]
+    names += weights_needed(settings.tracking_embedder)
+    return tuple(store.fetch(name, progress=progress) for name in dict.fromkeys(names))
 
 
 def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce = say_nothing) -> Models:
@@ -78,7 +78,9 @@ def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce 
         embedders.append(load_embedder(name, paths, device=device))
         files += [_model_file(weight, f"identity encoder {name}") for weight in weights]
     for name, sha256 in face_detector.files():
-        files.append(ModelFile(name, sha256, "MIT", "sha256", f"face detector {settings.face_detector}"))
+        files.append(
+            ModelFile(name, sha256, "MIT", True, "sha256", f"face detector {settings.face_detector}")
+        )
     for name, detector in detectors.items():
         files += [_model_file(weight, f"detector {name}") for weight in detector.weights]
     front = FrontHalf(face_detector, embedders, settings.quality, device)
@@ -86,4 +88,11 @@ def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce 
 
 
 def _model_file(weight: WeightFile, used_by: str) -> ModelFile:
-    return ModelFile(weight.name, weight.sha256, weight.licence, weight.pinned, used_by)
+    return ModelFile(
+        name=weight.name,
+        sha256=weight.sha256,
+        licence=weight.licence,
+        commercial_use=weight.commercial_use,
+        pinned=weight.pinned,
+        used_by=used_by,
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -58,15 +57,11 @@ class VideoWriter:
 
     def __enter__(self) -> VideoWriter:
         # In the same folder, because a rename is atomic only within one file system.
-        descriptor, name = tempfile.mkstemp(
-            prefix=".writing-", suffix=self._path.suffix, dir=self._path.parent
-        )
-        os.close(descriptor)
-        self._temporary = Path(name)
+        self._temporary = self._path.with_name(f".writing-{os.getpid()}-{self._path.name}")
         try:
-            self._container = av.open(name, "w")
+            self._container = av.open(str(self._temporary), "w")
         except BaseException:
-            self._temporary.unlink()
+            self._temporary.unlink(missing_ok=True)
             raise
         return self
 

@@ -76,7 +76,10 @@ def run_analysis(
     # A typing mistake should not cost a download.
     probe(video)
     with byte_bar("weights") as progress:
-        fetch_weights(settings, store, progress=progress)
+        needed = fetch_weights(settings, store, progress=progress)
+    for weight in needed:
+        if not weight.commercial_use:
+            click.echo(f"{weight.name}: {weight.licence}, not for commercial use", err=True)
     with frame_bar("frames") as frames:
         report = analyze(video, output, settings=settings, store=store, overwrite=overwrite, progress=frames)
     if as_json:

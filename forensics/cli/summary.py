@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from forensics.aggregate import TrackFinding
-from forensics.report.model import DetectorRun, Report, Status, mean_probability, person_name
+from forensics.report.model import DetectorRun, Report, Status, mean_probability
 from video.errors import printable
 
 # Wide enough for the table when standard output is no terminal.
@@ -25,16 +25,14 @@ def print_summary(report: Report) -> None:
     console.print(Text(f"{printable(evidence.file_name)}: {report.verdict.sentence}", style="bold"))
     console.print(
         f"sha256 {evidence.sha256}\n{evidence.delivery.sampled} of {evidence.delivery.decoded} frames "
-        f"looked at, {len(report.faces)} faces, people: {len(report.tracks)}"
+        f"looked at, {len(report.faces)} faces, people: {len(report.people)}"
     )
     for run in report.detectors:
         _print_run(console, report, run)
     for warning in report.warnings:
         console.print(Text(f"warning: {warning}"))
     console.print(Text(report.calibration))
-    restricted = sorted(
-        {file.name for file in report.weights if "NC" in file.licence or "non-commercial" in file.licence}
-    )
+    restricted = sorted({file.name for file in report.weights if not file.commercial_use})
     if restricted:
         console.print(Text(f"Not for commercial use: {', '.join(restricted)}."))
 
@@ -57,15 +55,15 @@ def _print_run(console: Console, report: Report, run: DetectorRun) -> None:
 
 
 def _cells(report: Report, finding: TrackFinding) -> tuple[str, ...]:
-    track = report.tracks[finding.track]
+    person = report.people[finding.track]
     probability = mean_probability(report, finding)
     said = finding.label.value
     if finding.reason is not None:
         said = f"{said}: {finding.reason.sentence}"
     return (
-        person_name(track.id),
-        f"{track.first_seconds:.2f} - {track.last_seconds:.2f}",
-        str(track.detections),
+        person.name,
+        f"{person.first_seconds:.2f} - {person.last_seconds:.2f}",
+        str(person.detections),
         str(finding.scored),
         "-" if finding.mean_score is None else f"{finding.mean_score:+.2f}",
         "-" if probability is None else f"{probability:.2f}",

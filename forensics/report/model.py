@@ -35,6 +35,7 @@ class ModelFile:
     name: str
     sha256: str
     licence: str
+    commercial_use: bool
     pinned: str
     used_by: str
 
@@ -62,6 +63,31 @@ class DetectorRun:
     thresholds: Thresholds | None
     notes: tuple[str, ...]
     finding: VideoFinding | None
+
+
+@dataclass(frozen=True)
+class Person:
+    """One track as reports show it: without its identity vector, which is biometric data."""
+
+    id: int
+    name: str
+    first_index: int
+    last_index: int
+    first_seconds: float
+    last_seconds: float
+    detections: int
+
+    @staticmethod
+    def of(track: FaceTrack) -> Person:
+        return Person(
+            id=track.id,
+            name=person_name(track.id),
+            first_index=track.first_index,
+            last_index=track.last_index,
+            first_seconds=track.first_seconds,
+            last_seconds=track.last_seconds,
+            detections=track.detections,
+        )
 
 
 @dataclass(frozen=True)
@@ -112,7 +138,7 @@ class Report:
     settings: dict[str, object]
     weights: tuple[ModelFile, ...]
     detectors: tuple[DetectorRun, ...]
-    tracks: tuple[FaceTrack, ...]
+    people: tuple[Person, ...]
     verdict: Verdict
     calibration: str
     warnings: tuple[str, ...]
