@@ -82,11 +82,11 @@ def test_black_outside_the_frame_is_not_sharpness() -> None:
 def test_pose_is_read_from_five_points(angle: float, roll: float) -> None:
     yaw, pitch = pose_from_landmarks(head_landmarks(angle, 0, roll))
     assert yaw[0] == pytest.approx(angle, abs=8)
-    assert pitch[0] == pytest.approx(0, abs=8)
+    assert pitch[0] == pytest.approx(0, abs=2)
     if abs(angle) <= 45:
         yaw, pitch = pose_from_landmarks(head_landmarks(0, angle, roll))
         assert pitch[0] == pytest.approx(angle, abs=8)
-        assert yaw[0] == pytest.approx(0, abs=8)
+        assert yaw[0] == pytest.approx(0, abs=2)
 
 
 def test_pose_of_coinciding_points_is_a_number() -> None:
