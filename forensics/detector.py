@@ -42,11 +42,16 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How to load a detector. `prompt` is for detectors with prompts; `None` means as it was trained."""
+    """How to load a detector.
+
+    `prompt` is for detectors with prompts, `None` means as it was trained; `weights` names a variant or a
+    file where a detector has several, `None` means its usual one.
+    """
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: Precision = Precision.FP32
     prompt: PromptMode | None = None
+    weights: str | None = None
 
 
 class Detector(Protocol):
@@ -74,8 +79,10 @@ class DetectorModule(Protocol):
 
     SUMMARY: str
     SCOPE: Scope
-    # Names in the weights registry, for listing and fetching before anything is loaded.
-    WEIGHTS: tuple[str, ...]
+
+    def weights_needed(self, options: LoadOptions) -> tuple[str, ...]:
+        """Names in the weights registry, for listing and fetching before anything is loaded."""
+        ...
 
     def load(self, store: Store, options: LoadOptions) -> Detector: ...
 

@@ -39,11 +39,25 @@ class Models:
     device: torch.device
 
 
+def load_options(settings: AnalysisSettings) -> LoadOptions:
+    """What the settings say about loading detectors."""
+    return LoadOptions(
+        device=choose_device(settings.device),
+        precision=settings.precision,
+        prompt=settings.prompt,
+        weights=settings.weights,
+    )
+
+
 def fetch_weights(
     settings: AnalysisSettings, store: Store, *, progress: Progress = no_progress
 ) -> tuple[WeightFile, ...]:
     """Bring every weight these settings need into the store. Raises WeightsError when one cannot be had."""
-    names = [name for detector in settings.detectors for name in detector_module(detector).WEIGHTS]
+    names = [
+        name
+        for detector in settings.detectors
+        for name in detector_module(detector).weights_needed(load_options(settings))
+    ]
     names += weights_needed(settings.tracking_embedder)
     return tuple(store.fetch(name, progress=progress) for name in dict.fromkeys(names))
 
@@ -55,7 +69,7 @@ def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce 
     whose optional package is absent is a failure of that detector alone.
     """
     device = choose_device(settings.device)
-    options = LoadOptions(device=device, precision=settings.precision, prompt=settings.prompt)
+    options = load_options(settings)
     modules = {name: detector_module(name) for name in settings.detectors}
     announce("face detector")
     face_detector = load_detector(settings.face_detector, device=device, settings=settings.detect)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
@@ -184,8 +184,11 @@ def save_checkpoint(model: RepDFD, config: RepDFDConfig, path: Path) -> None:
 
 def read_config(path: Path) -> RepDFDConfig:
     """The configuration in a checkpoint. Raises CorruptWeightsError when there is none of this form."""
-    with safe_open(path, framework="pt") as file:
-        text = (file.metadata() or {}).get(CONFIG_KEY)
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(CONFIG_KEY)
+    except SafetensorError as error:
+        raise CorruptWeightsError(f"{path}: not a safetensors file ({error}); train one again") from error
     if text is None:
         raise CorruptWeightsError(
             f"{path}: not a RepDFD checkpoint of this tool; train one or use the starter"
@@ -194,6 +197,14 @@ def read_config(path: Path) -> RepDFDConfig:
         return RepDFDConfig.from_json(text)
     except (ValueError, TypeError, KeyError) as error:
         raise CorruptWeightsError(f"{path}: its configuration cannot be read ({error})") from error
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The learnt parts in a checkpoint. Raises CorruptWeightsError for a file of another kind."""
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise CorruptWeightsError(f"{path}: not a safetensors file ({error}); train one again") from error
 
 
 def load_learnt(model: RepDFD, tensors: Mapping[str, torch.Tensor]) -> RepDFD:

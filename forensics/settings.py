@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 
 import torch
 
@@ -34,6 +35,7 @@ class AnalysisSettings:
     tracking_embedder: str = "dlib"
     detectors: tuple[str, ...] = DEFAULT_DETECTORS
     prompt: PromptMode | None = None
+    weights: str | None = None
     precision: Precision = Precision.FP32
     device: str = "auto"
     min_frames: int = DEFAULT_MIN_FRAMES
@@ -61,6 +63,7 @@ class AnalysisSettings:
             "tracking_embedder": self.tracking_embedder,
             "detectors": self.detectors,
             "prompt": self.prompt,
+            "weights": None if self.weights is None else Path(self.weights).name,
             "precision": self.precision,
             "device": choose_device(self.device).type,
             "min_frames": self.min_frames,

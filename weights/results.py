@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from weights.spec import WeightSpec
+from weights.streams import sha256_of
 
-Pin = Literal["sha256", "first use"]
+Pin = Literal["sha256", "first use", "as given"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class WeightFile:
     """A weight file whose bytes were just found to have the digest `sha256`.
 
     `pinned` says what that digest was compared with: the registry ("sha256"), or what this cache saw when it
-    first got the file ("first use"). `source` says where the bytes came from.
+    first got the file ("first use"), or with nothing, for a file of the user's own ("as given"). `source`
+    says where the bytes came from.
     """
 
     name: str
@@ -26,6 +28,19 @@ class WeightFile:
     commercial_use: bool
     pinned: Pin
     source: str
+
+
+def user_file(path: Path) -> WeightFile:
+    """A file the user names instead of a registered weight: hashed, but compared with nothing."""
+    return WeightFile(
+        name=path.name,
+        path=path,
+        sha256=sha256_of(path),
+        licence="the user's own",
+        commercial_use=True,
+        pinned="as given",
+        source="named by the user",
+    )
 
 
 @dataclass(frozen=True)

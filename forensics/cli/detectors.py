@@ -16,7 +16,7 @@ from forensics.cli.options import debug_option
 @debug_option
 def detectors_command(as_json: bool) -> None:
     """List the detectors: what each scores, what it is for, which weights it needs."""
-    from forensics.detector import detector_module, detector_names
+    from forensics.detector import LoadOptions, detector_module, detector_names
 
     rows = []
     for name in detector_names():
@@ -26,7 +26,7 @@ def detectors_command(as_json: bool) -> None:
                 "name": name,
                 "scope": module.SCOPE.value,
                 "summary": module.SUMMARY,
-                "weights": list(module.WEIGHTS),
+                "weights": list(module.weights_needed(LoadOptions())),
             }
         )
     if as_json:

@@ -66,12 +66,16 @@ def _check_devices() -> None:
 def _check_weights(cache_dir: Path | None) -> ExitCode:
     from face.embed import weights_needed
     from forensics.detector import detector_module
+    from forensics.models import load_options
     from forensics.settings import AnalysisSettings
     from weights.errors import WeightsError
     from weights.store import Store
 
     settings = AnalysisSettings()
-    needed = [name for detector in settings.detectors for name in detector_module(detector).WEIGHTS]
+    options = load_options(settings)
+    needed = [
+        name for detector in settings.detectors for name in detector_module(detector).weights_needed(options)
+    ]
     store = Store(cache_dir, offline=True)
     code = ExitCode.DONE
     for name in dict.fromkeys([*needed, *weights_needed(settings.tracking_embedder)]):

@@ -82,6 +82,11 @@ def model_options(command: Command) -> Command:
                 type=click.Choice(["face", "fixed", "random"]),
                 help="RepDFD's prompt mode [default: as trained].",
             ),
+            click.option(
+                "--weights",
+                help="RepDFD's weights: starter, official, or a checkpoint of your own training "
+                "[default: starter].",
+            ),
             click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
             click.option(
                 "--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True
@@ -129,6 +134,7 @@ def settings_of(options: dict[str, Any]) -> AnalysisSettings:
         sampling=sampling_of(options),
         detectors=options.pop("detectors") or DEFAULT_DETECTORS,
         prompt=None if prompt is None else PromptMode(prompt),
+        weights=options.pop("weights"),
         device=options.pop("device"),
         precision=Precision(options.pop("precision")),
         **({} if min_frames is None else {"min_frames": min_frames}),

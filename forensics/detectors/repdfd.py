@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from face.types import CropSpec
+from forensics import repdfd_official as official
 from forensics.aggregate import Thresholds
 from forensics.detector import LoadOptions, Scope
+from forensics.errors import UsageFault
 from forensics.evidence import Evidence
 from forensics.face2text import PromptMode, random_identities
-from forensics.repdfd import RepDFD, RepDFDConfig, build, build_image_tower, load_learnt, read_config
+from forensics.repdfd import RepDFD, build, build_image_tower, load_learnt, read_config, read_tensors
 from forensics.scores import Abstention, FrameScores, ScoreKind, abstain_where_not_finite
-from weights.results import WeightFile
+from weights.results import WeightFile, user_file
 from weights.store import Store
 
 SUMMARY = "reprogrammed CLIP with an identity pseudo-word: face swaps and re-enactments, per face"
 SCOPE = Scope.FACE
 STARTER = "repdfd-starter"
-WEIGHTS = (STARTER, "clip-vit-b16-image")
+STARTER_TOWER = "clip-vit-b16-image"
+# What `--weights` may say besides a file of the user's own training.
+VARIANTS = ("starter", "official")
 
 STAND_IN_NOTE = (
-    "RepDFD runs on the project's starter: its text tower is a small stand-in trained by this project, "
-    "not CLIP's own, and its scores are not those of the published model."
+    "RepDFD runs with a small text tower trained by this project's own command, a stand-in for CLIP's: its "
+    "scores are not those of the published model."
 )
+OFFICIAL_NOTE = (
+    "RepDFD runs with the released checkpoint. Its authors published no face detector and no crop margin: "
+    "MTCNN and a margin of 1.3 are assumptions of this tool."
+)
+OFFICIAL_THRESHOLDS = Thresholds(0.0, 0.0, "the softmax's midpoint: no operating point was published")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a set of weights fixes: the crops and identities it was trained on, and its thresholds."""
+
+    crop: CropSpec
+    embedder: str
+    trained_prompt: PromptMode
+    thresholds: Thresholds
+    note: str
 
 
 class RepDFDDetector:
@@ -32,19 +56,18 @@ class RepDFDDetector:
     name = "repdfd"
     scope = Scope.FACE
 
-    def __init__(self, model: RepDFD, config: RepDFDConfig, weights: tuple[WeightFile, ...]) -> None:
+    def __init__(self, model: RepDFD, setup: Setup, weights: tuple[WeightFile, ...]) -> None:
         self._model = model
-        self._config = config
-        self.embedder = config.embedder
-        point = config.operating_point
-        self.thresholds = Thresholds(cue=point.cue_logit, clear=point.clear_logit, source=point.source)
+        self._crop = setup.crop
+        self.embedder = setup.embedder
+        self.thresholds = setup.thresholds
         self.weights = weights
+        self.notes: tuple[str, ...] = (setup.note,)
         mode = model.face2text.mode
-        self.notes: tuple[str, ...] = (STAND_IN_NOTE,)
-        if mode is not config.prompt:
+        if mode is not setup.trained_prompt:
             self.notes += (
                 f"The prompt mode {mode.value!r} is an ablation: the weights were trained with "
-                f"{config.prompt.value!r}, and the thresholds were chosen for that.",
+                f"{setup.trained_prompt.value!r}, and the thresholds were chosen for that.",
             )
 
     def score(self, evidence: Evidence) -> FrameScores:
@@ -55,7 +78,7 @@ class RepDFDDetector:
         score = np.full(len(abstained), np.nan)
         scored = np.flatnonzero([reason is None for reason in abstained])
         if len(scored):
-            crops = evidence.crops(self._config.crop).data[scored]
+            crops = evidence.crops(self._crop).data[scored]
             with torch.inference_mode():
                 logits = self._model(crops, self._identities(evidence, scored)).double().cpu().numpy()
             score[scored] = logits[:, 1] - logits[:, 0]
@@ -80,12 +103,60 @@ class RepDFDDetector:
         return data[torch.from_numpy(chosen)]
 
 
+def weights_needed(options: LoadOptions) -> tuple[str, ...]:
+    """The names in the weights registry that `load` will ask for."""
+    if options.weights == "official":
+        return (official.CHECKPOINT, official.CLIP_WEIGHTS)
+    return (STARTER, STARTER_TOWER) if options.weights in (None, "starter") else (STARTER_TOWER,)
+
+
 def load(store: Store, options: LoadOptions) -> RepDFDDetector:
-    """Load the starter. Raises WeightsError when a weight is missing, damaged or of another shape."""
-    checkpoint = store.fetch(STARTER)
+    """Load the starter, the published model, or a checkpoint of `forensics train repdfd`.
+
+    Raises WeightsError when a weight is missing, damaged or of another shape, and UsageFault when
+    `options.weights` is neither a variant nor a file.
+    """
+    if options.weights == "official":
+        detector = _load_official(store, options)
+    elif options.weights in (None, "starter"):
+        detector = _load_checkpoint(store.fetch(STARTER), store, options)
+    elif (path := Path(options.weights)).is_file():
+        detector = _load_checkpoint(user_file(path), store, options)
+    else:
+        known = ", ".join(VARIANTS)
+        raise UsageFault(f"--weights {options.weights}: no such file; give a checkpoint or one of: {known}")
+    return detector
+
+
+def _load_checkpoint(checkpoint: WeightFile, store: Store, options: LoadOptions) -> RepDFDDetector:
     config = read_config(checkpoint.path)
     tower_file = store.fetch(config.image_weights)
     tower = build_image_tower(config.backbone, store.tensors(config.image_weights))
-    model = load_learnt(build(config, tower, mode=options.prompt), store.tensors(STARTER)).eval()
+    model = load_learnt(build(config, tower, mode=options.prompt), read_tensors(checkpoint.path)).eval()
     tower.to(options.precision.dtype)
-    return RepDFDDetector(model.to(options.device), config, (checkpoint, tower_file))
+    point = config.operating_point
+    setup = Setup(
+        crop=config.crop,
+        embedder=config.embedder,
+        trained_prompt=config.prompt,
+        thresholds=Thresholds(point.cue_logit, point.clear_logit, point.source),
+        note=STAND_IN_NOTE,
+    )
+    return RepDFDDetector(model.to(options.device), setup, (checkpoint, tower_file))
+
+
+def _load_official(store: Store, options: LoadOptions) -> RepDFDDetector:
+    files = (store.fetch(official.CHECKPOINT), store.fetch(official.CLIP_WEIGHTS))
+    clip = official.build_clip(official.BACKBONE, store.tensors(official.CLIP_WEIGHTS))
+    mode = official.TRAINED_PROMPT if options.prompt is None else options.prompt
+    model = official.build_official(clip, store.tensors(official.CHECKPOINT), mode=mode)
+    model.image_tower.to(options.precision.dtype)
+    setup = Setup(
+        # Squashed to the published 156 px by the crop itself.
+        crop=CropSpec(size=model.reprogram.face_pixels, margin_ratio=1.3),
+        embedder=official.EMBEDDER,
+        trained_prompt=official.TRAINED_PROMPT,
+        thresholds=OFFICIAL_THRESHOLDS,
+        note=OFFICIAL_NOTE,
+    )
+    return RepDFDDetector(model.to(options.device), setup, files)
