@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from open_clip import tokenize
+from published import published_logits
 from tiny import EMBED_DIM, tiny_clip
 from torch import nn
 from torch.nn import functional
-from torchvision.transforms import InterpolationMode, Resize
 
 from forensics.face2text import Face2Text, PromptMode, random_identities
 from forensics.repdfd import RepDFD
@@ -18,11 +17,6 @@ FACES = 3
 EMBEDDING_WIDTH = 10
 # float32 sums in another order.
 TOLERANCE = 1e-4
-PROMPTS = {
-    PromptMode.FACE: "A fake photo of a FE person",
-    PromptMode.RANDOM: "A fake photo of a FE person",
-    PromptMode.FIXED: "A fake photo of a person",
-}
 
 
 @pytest.fixture
@@ -46,43 +40,6 @@ def project_model(mode: PromptMode) -> tuple[RepDFD, torch.Tensor, torch.Tensor]
     return RepDFD(clip.visual, reprogram, face2text, clip.logit_scale), delta, word_map
 
 
-def published_logits(
-    mode: PromptMode,
-    crops: torch.Tensor,
-    identities: torch.Tensor,
-    delta: torch.Tensor,
-    word_map: torch.Tensor,
-) -> torch.Tensor:
-    """METHODS.md line by line: PIL-style resize by torchvision, all 77 tokens, one face at a time."""
-    clip = tiny_clip()
-    side = int(32 * 0.7)
-    left = (32 - side) // 2
-    resize = Resize((side, side), InterpolationMode.BILINEAR, antialias=True)
-    mean = torch.tensor([0.48145466, 0.4578275, 0.40821073])[:, None, None]
-    std = torch.tensor([0.26862954, 0.26130258, 0.27577711])[:, None, None]
-    rows = []
-    for crop, identity in zip(crops, identities, strict=True):
-        canvas = torch.zeros(3, 32, 32)
-        canvas[:, left : left + side, left : left + side] = (resize(crop.float() / 255) - mean) / std
-        border = delta.clone()
-        border[:, left : left + side, left : left + side] = 0
-        image = functional.normalize(clip.visual((canvas + border)[None])[0], dim=0)
-        logits = []
-        for prompt, has_word in (("A real photo of a person", False), (PROMPTS[mode], True)):
-            tokens = tokenize([prompt])
-            hidden = clip.token_embedding(tokens)[0]
-            if has_word and mode is not PromptMode.FIXED:
-                word = torch.zeros(hidden.shape[1])
-                word[: len(word_map)] = word_map @ identity
-                hidden[6] = word
-            hidden = hidden + clip.positional_embedding
-            hidden = clip.ln_final(clip.transformer(hidden[None], attn_mask=clip.attn_mask))[0]
-            feature = hidden[tokens[0].argmax()] @ clip.text_projection
-            logits.append(clip.logit_scale.exp() * image @ functional.normalize(feature, dim=0))
-        rows.append(torch.stack(logits))
-    return torch.stack(rows)
-
-
 @pytest.mark.parametrize("mode", list(PromptMode))
 def test_logits_equal_the_published_formulas(
     mode: PromptMode, faces: tuple[torch.Tensor, torch.Tensor]
@@ -91,7 +48,7 @@ def test_logits_equal_the_published_formulas(
     model, delta, word_map = project_model(mode)
     with torch.no_grad():
         ours = model(crops, identities)
-    expected = published_logits(mode, crops, identities, delta, word_map)
+    expected = published_logits(tiny_clip(), mode, crops, identities, delta, word_map)
     torch.testing.assert_close(ours, expected, atol=TOLERANCE, rtol=TOLERANCE)
 
 
