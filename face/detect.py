@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from face.errors import FaceError
+from face.errors import FaceError, check_paths
 from face.types import FaceDetections
 
 
@@ -22,13 +24,13 @@ class DetectSettings:
     longest_side_pixels: int = 640
     # Longer box side, in pixels of the full frame. Smaller faces hold too little detail to judge.
     min_face_pixels: int = 40
-    # MTCNN gave 99 % of 299 faces of LFW 0.96 and more; what it gave 0.7 to 0.85 in video was mostly texture.
-    min_confidence: float = 0.9
+    # In the detector's own measure; `None` is the detector's own limit, `MIN_CONFIDENCE` in its file.
+    min_confidence: float | None = None
 
     def __post_init__(self) -> None:
         if self.longest_side_pixels < 1 or self.min_face_pixels < 1:
             raise ValueError("the longest side and the smallest face must be at least one pixel")
-        if not 0.0 <= self.min_confidence <= 1.0:
+        if self.min_confidence is not None and not 0.0 <= self.min_confidence <= 1.0:
             raise ValueError(f"min_confidence is a probability, not {self.min_confidence}")
 
 
@@ -47,24 +49,68 @@ class FaceDetector(Protocol):
         ...
 
 
-def _load_mtcnn(device: torch.device, settings: DetectSettings) -> FaceDetector:
+@dataclass(frozen=True)
+class _Entry:
+    weights: tuple[str, ...]
+    load: Callable[[Mapping[str, Path], torch.device, DetectSettings], FaceDetector]
+
+
+def _load_mtcnn(paths: Mapping[str, Path], device: torch.device, settings: DetectSettings) -> FaceDetector:
     from face.mtcnn import load_mtcnn
 
     return load_mtcnn(device=device, settings=settings)
 
 
-_LOADERS: dict[str, Callable[[torch.device, DetectSettings], FaceDetector]] = {"mtcnn": _load_mtcnn}
+def _load_scrfd(paths: Mapping[str, Path], device: torch.device, settings: DetectSettings) -> FaceDetector:
+    from face.scrfd import load_scrfd
+
+    return load_scrfd(paths[_SCRFD_WEIGHT], device=device, settings=settings)
+
+
+def _load_yunet(paths: Mapping[str, Path], device: torch.device, settings: DetectSettings) -> FaceDetector:
+    from face.yunet import load_yunet
+
+    return load_yunet(paths[_YUNET_WEIGHT], settings=settings)
+
+
+_SCRFD_WEIGHT = "scrfd-10g"
+_YUNET_WEIGHT = "yunet-2023mar"
+_DETECTORS = {
+    "mtcnn": _Entry((), _load_mtcnn),
+    "scrfd": _Entry((_SCRFD_WEIGHT,), _load_scrfd),
+    "yunet": _Entry((_YUNET_WEIGHT,), _load_yunet),
+}
+_NO_PATHS: Mapping[str, Path] = MappingProxyType({})
 
 
 def detector_names() -> tuple[str, ...]:
     """The names that `load_detector` takes; imports none of their packages."""
-    return tuple(_LOADERS)
+    return tuple(_DETECTORS)
+
+
+def detector_weights(name: str) -> tuple[str, ...]:
+    """The names of the weights that a detector needs, beside what its package ships; FaceError for an
+    unknown detector."""
+    return _entry(name).weights
 
 
 def load_detector(
-    name: str = "mtcnn", *, device: torch.device, settings: DetectSettings = DetectSettings()
+    name: str = "mtcnn",
+    *,
+    device: torch.device,
+    settings: DetectSettings = DetectSettings(),
+    model_paths: Mapping[str, Path] = _NO_PATHS,
 ) -> FaceDetector:
-    """A detector on `device`; FaceError for an unknown name or for model files that cannot be used."""
-    if name not in _LOADERS:
-        raise FaceError(f"no face detector is called {name!r}; there are: {', '.join(_LOADERS)}")
-    return _LOADERS[name](device, settings)
+    """A detector on `device`, from local weight files keyed as `detector_weights` names them.
+
+    FaceError for an unknown name and for model files that are missing or cannot be used.
+    """
+    entry = _entry(name)
+    check_paths(f"the face detector {name}", entry.weights, model_paths)
+    return entry.load(model_paths, device, settings)
+
+
+def _entry(name: str) -> _Entry:
+    if name not in _DETECTORS:
+        raise FaceError(f"no face detector is called {name!r}; there are: {', '.join(_DETECTORS)}")
+    return _DETECTORS[name]

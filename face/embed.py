@@ -9,7 +9,7 @@ from typing import Protocol
 
 import torch
 
-from face.errors import FaceError
+from face.errors import FaceError, check_paths
 from face.types import CropSpec, FaceCrops, IdentityEmbeddings
 
 
@@ -40,20 +40,54 @@ class IdentityEmbedder(Protocol):
 
 @dataclass(frozen=True)
 class _Entry:
-    weights: tuple[str, ...]
-    load: Callable[[Mapping[str, Path], torch.device], IdentityEmbedder]
+    weight: str
+    load: Callable[[Path, torch.device], IdentityEmbedder]
 
 
-_DLIB_WEIGHT = "dlib-face-recognition-resnet"
-
-
-def _load_dlib(model_paths: Mapping[str, Path], device: torch.device) -> IdentityEmbedder:
+def _load_dlib(path: Path, device: torch.device) -> IdentityEmbedder:
     from face.dlib import load_dlib
 
-    return load_dlib(model_paths[_DLIB_WEIGHT], device=device)
+    return load_dlib(path, device=device)
 
 
-_EMBEDDERS = {"dlib": _Entry((_DLIB_WEIGHT,), _load_dlib)}
+def _load_arcface(path: Path, device: torch.device) -> IdentityEmbedder:
+    from face.arcface import load_arcface
+
+    return load_arcface(path, name="arcface", device=device)
+
+
+def _load_arcface_large(path: Path, device: torch.device) -> IdentityEmbedder:
+    from face.arcface import load_arcface
+
+    return load_arcface(path, name="arcface-large", device=device)
+
+
+def _load_facenet(path: Path, device: torch.device) -> IdentityEmbedder:
+    from face.facenet import load_facenet
+
+    return load_facenet(path, device=device)
+
+
+def _load_blendface(path: Path, device: torch.device) -> IdentityEmbedder:
+    from face.blendface import load_blendface
+
+    return load_blendface(path, device=device)
+
+
+def _load_transface(path: Path, device: torch.device) -> IdentityEmbedder:
+    from face.transface import load_transface
+
+    return load_transface(path, device=device)
+
+
+_EMBEDDERS = {
+    "dlib": _Entry("dlib-face-recognition-resnet", _load_dlib),
+    "arcface": _Entry("arcface-buffalo-l", _load_arcface),
+    "arcface-large": _Entry("arcface-antelopev2", _load_arcface_large),
+    "facenet": _Entry("facenet-vggface2", _load_facenet),
+    "blendface": _Entry("blendface", _load_blendface),
+    "transface": _Entry("transface-l-glint360k", _load_transface),
+}
 
 
 def embedder_names() -> tuple[str, ...]:
@@ -63,7 +97,7 @@ def embedder_names() -> tuple[str, ...]:
 
 def weights_needed(name: str) -> tuple[str, ...]:
     """The names of the weights that an embedder needs; FaceError for an unknown embedder."""
-    return _entry(name).weights
+    return (_entry(name).weight,)
 
 
 def load_embedder(name: str, model_paths: Mapping[str, Path], *, device: torch.device) -> IdentityEmbedder:
@@ -72,12 +106,8 @@ def load_embedder(name: str, model_paths: Mapping[str, Path], *, device: torch.d
     FaceError for an unknown name, and for a weight that is missing or cannot be loaded.
     """
     entry = _entry(name)
-    for weight in entry.weights:
-        if weight not in model_paths:
-            raise FaceError(f"the embedder {name} needs the weight {weight}: fetch it first")
-        if not model_paths[weight].is_file():
-            raise FaceError(f"{model_paths[weight]}: no such file; fetch the weight {weight} again")
-    return entry.load(model_paths, device)
+    check_paths(f"the embedder {name}", [entry.weight], model_paths)
+    return entry.load(model_paths[entry.weight], device)
 
 
 def _entry(name: str) -> _Entry:

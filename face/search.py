@@ -1,0 +1,71 @@
+"""What all face detectors share: the size at which frames are searched, and which faces are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from face.detect import DetectSettings
+from face.types import FaceDetections
+
+
+def check_frames(frames: npt.NDArray[np.uint8]) -> None:
+    """Raise ValueError unless `frames` are [T,H,W,3] uint8."""
+    if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
+        raise ValueError(f"frames must be [T,H,W,3] uint8, not {list(frames.shape)} {frames.dtype}")
+
+
+def shrunk(frame: npt.NDArray[np.uint8], longest_side_pixels: int) -> npt.NDArray[np.uint8]:
+    """[h,w,3]: the frame at the size to search, averaged over areas so that fine texture does not alias.
+
+    A frame that is small enough comes back as it is.
+    """
+    height, width = frame.shape[:2]
+    scale = longest_side_pixels / max(height, width, 1)
+    if scale >= 1:
+        return frame
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def kept(
+    boxes_xyxy: npt.NDArray[np.floating],
+    landmarks: npt.NDArray[np.floating],
+    confidence: npt.NDArray[np.floating],
+    *,
+    frame: int,
+    settings: DetectSettings,
+    min_confidence: float,
+) -> FaceDetections:
+    """The faces of one frame that are large and sure enough, the surest first.
+
+    Boxes [N,4] and landmarks [N,5,2] are in pixels of the full frame; `min_confidence` is the detector's
+    own limit, which `settings` may replace.
+    """
+    boxes = boxes_xyxy.astype(np.float32).reshape(-1, 4)
+    sure = np.clip(confidence.astype(np.float32), 0.0, 1.0)
+    least = min_confidence if settings.min_confidence is None else settings.min_confidence
+    longer_side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0.0)
+    keep = np.flatnonzero((longer_side >= settings.min_face_pixels) & (sure >= least))
+    # Position breaks ties, so that equal confidences cannot change the order between runs.
+    keep = keep[np.lexsort((boxes[keep, 1], boxes[keep, 0], -sure[keep]))]
+    return FaceDetections(
+        boxes_xyxy=boxes[keep],
+        landmarks=landmarks.astype(np.float32).reshape(-1, 5, 2)[keep],
+        confidence=sure[keep],
+        frame=np.full(len(keep), frame, np.int64),
+    )
+
+
+def joined(parts: Sequence[FaceDetections]) -> FaceDetections:
+    """The faces of consecutive frames as one."""
+    parts = [FaceDetections.empty(), *parts]
+    return FaceDetections(
+        boxes_xyxy=np.concatenate([part.boxes_xyxy for part in parts]),
+        landmarks=np.concatenate([part.landmarks for part in parts]),
+        confidence=np.concatenate([part.confidence for part in parts]),
+        frame=np.concatenate([part.frame for part in parts]),
+    )
