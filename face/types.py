@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +47,7 @@ class FaceDetections:
         )
 
 
-class Alignment(str, Enum):
+class Alignment(StrEnum):
     """How a crop is placed: `NONE` a square around the box, the others a 5-point similarity transform."""
 
     NONE = "none"
@@ -117,7 +117,7 @@ class IdentityEmbeddings:
         return torch.nn.functional.normalize(self.data, dim=1)
 
 
-class QualityReason(str, Enum):
+class QualityReason(StrEnum):
     """Why a face is too poor to score. The values are the reason codes of reports."""
 
     TOO_SMALL = "too_small"
