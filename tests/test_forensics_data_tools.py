@@ -14,7 +14,9 @@ from torch import nn
 from face.align import make_crops
 from face.types import Alignment, CropSpec, FaceCrops, FaceDetections, IdentityEmbeddings
 from forensics.data.faces import FaceRecord, Label, Split
-from forensics.data.samples import SampleSettings, find_faces, make_samples
+from forensics.data.mixture import BlendSettings, Family
+from forensics.data.pair import PairSettings
+from forensics.data.samples import FoundFace, SampleSettings, find_faces, make_pair, make_samples
 from forensics.data.tools import analysis_tools
 from video.write import VideoWriter
 
@@ -96,3 +98,17 @@ def test_a_clip_gives_two_faces_a_second_with_numbers_of_their_own(tmp_path: Pat
     assert not any(sample.method == "cross_identity" for sample in samples)
     shapes = [(sample.image.shape, sample.image.mean()) for sample in samples if sample.label == 0]
     assert len(set(shapes)) == 8
+
+
+def test_a_donor_is_another_person_of_the_same_split(tmp_path: Path) -> None:
+    cross = SampleSettings(pairs=PairSettings(blend=BlendSettings(family_weights=((Family.CROSS, 1.0),))))
+
+    def face(identity: str, split: Split) -> FoundFace:
+        record = FaceRecord(tmp_path / identity, Label.REAL, split, "m", identity)
+        return FoundFace(record, 0, 0, astronaut(), FOUND)
+
+    target = face("ann", Split.TRAIN)
+    with pytest.raises(ValueError, match="donor"):
+        make_pair(target, [target, face("bob", Split.VAL)], cross)
+    pair = make_pair(target, [target, face("bob", Split.VAL), face("eve", Split.TRAIN)], cross)
+    assert pair.family is Family.CROSS
