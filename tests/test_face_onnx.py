@@ -17,6 +17,7 @@ from face.detect import DetectSettings, detector_names, detector_weights, load_d
 from face.embed import load_embedder
 from face.errors import FaceError
 from face.scrfd import decode
+from face.session import open_session
 from face.types import Alignment, CropSpec, FaceCrops
 from face.yunet import Yunet
 from weights import registry
@@ -249,3 +250,18 @@ def test_every_detector_s_weight_is_in_the_registry() -> None:
 
 def test_opencv_offers_the_detector_that_yunet_needs() -> None:
     assert hasattr(cv2, "FaceDetectorYN")
+
+
+def test_running_on_the_cpu_instead_of_the_gpu_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import onnxruntime
+
+    path = pooling_network(tmp_path / "arcface.onnx")
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    session = open_session(path, title="ArcFace", device=torch.device("cuda", 0))
+    assert session.get_providers() == ["CPUExecutionProvider"]
+    assert "ArcFace runs on the CPU" in caplog.text
+    caplog.clear()
+    open_session(path, title="ArcFace", device=CPU)
+    assert not caplog.text
