@@ -12,6 +12,7 @@ import torch
 from face.align import make_crops
 from face.detect import FaceDetector
 from face.embed import IdentityEmbedder
+from face.manual import ManualFaces
 from face.quality import QUALITY_SPEC, QualityLimits, assess
 from face.track import Tracker
 from face.types import CropSpec, FaceCrops, FaceDetections, FaceQuality, IdentityEmbeddings
@@ -62,14 +63,19 @@ class FrontHalf:
     limits: QualityLimits
     device: torch.device
 
-    def gather(self, batch: FrameBatch, tracker: Tracker) -> Evidence:
-        """Detect, embed, assess and track the faces of the next chunk of a video."""
+    def gather(self, batch: FrameBatch, tracker: Tracker, manual: ManualFaces) -> Evidence:
+        """Detect, embed, assess and track the faces of the next chunk of a video.
+
+        `manual` adds the faces the user pointed out. Raises FaceError when one lies outside the picture.
+        """
         frames = torch.from_numpy(batch.data).to(self.device)
-        detections = self.detector.detect(batch.data)
+        height, width = batch.data.shape[1:3]
+        detections = manual.add(
+            self.detector.detect(batch.data), batch.pts_seconds, frame_height=height, frame_width=width
+        )
         crops: dict[CropSpec, FaceCrops] = {}
         for spec in {QUALITY_SPEC, *(embedder.spec for embedder in self.embedders)}:
             crops[spec] = make_crops(frames, detections, spec)
-        height, width = batch.data.shape[1:3]
         quality = assess(
             detections, crops[QUALITY_SPEC], frame_height=height, frame_width=width, limits=self.limits
         )

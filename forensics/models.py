@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from face.detect import load_detector
+from face.detect import FaceDetector, detector_weights, load_detector
 from face.embed import load_embedder, weights_needed
 from forensics.detector import Detector, LoadOptions, detector_module
 from forensics.evidence import FrontHalf
@@ -58,7 +58,7 @@ def fetch_weights(
         for detector in settings.detectors
         for name in detector_module(detector).weights_needed(load_options(settings))
     ]
-    names += weights_needed(settings.tracking_embedder)
+    names += [*weights_needed(settings.tracking_embedder), *detector_weights(settings.face_detector)]
     return tuple(store.fetch(name, progress=progress) for name in dict.fromkeys(names))
 
 
@@ -72,7 +72,13 @@ def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce 
     options = load_options(settings)
     modules = {name: detector_module(name) for name in settings.detectors}
     announce("face detector")
-    face_detector = load_detector(settings.face_detector, device=device, settings=settings.detect)
+    detector_files = [store.fetch(name) for name in detector_weights(settings.face_detector)]
+    face_detector = load_detector(
+        settings.face_detector,
+        device=device,
+        settings=settings.detect,
+        model_paths={weight.name: weight.path for weight in detector_files},
+    )
     detectors: dict[str, Detector] = {}
     failures: dict[str, str] = {}
     for name, module in modules.items():
@@ -91,10 +97,7 @@ def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce 
         paths = {weight.name: weight.path for weight in weights}
         embedders.append(load_embedder(name, paths, device=device))
         files += [_model_file(weight, f"identity encoder {name}") for weight in weights]
-    for name, sha256 in face_detector.files():
-        files.append(
-            ModelFile(name, sha256, "MIT", True, "sha256", f"face detector {settings.face_detector}")
-        )
+    files += _face_detector_files(face_detector, detector_files)
     for name, detector in detectors.items():
         files += [_model_file(weight, f"detector {name}") for weight in detector.weights]
     front = FrontHalf(face_detector, embedders, settings.quality, device)
@@ -110,3 +113,11 @@ def _model_file(weight: WeightFile, used_by: str) -> ModelFile:
         pinned=weight.pinned,
         used_by=used_by,
     )
+
+
+def _face_detector_files(detector: FaceDetector, weights: Sequence[WeightFile]) -> list[ModelFile]:
+    """Fetched weights as they are; what ships inside the detector's package by its own digests."""
+    used_by = f"face detector {detector.name}"
+    if weights:
+        return [_model_file(weight, used_by) for weight in weights]
+    return [ModelFile(name, sha256, "MIT", True, "sha256", used_by) for name, sha256 in detector.files()]

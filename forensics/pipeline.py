@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from face.manual import ManualFaces
 from face.track import Tracker, Tracks, TrackSettings
 from forensics.aggregate import TrackFinding, find_in_track, find_in_video
 from forensics.custody import FramesDigest
@@ -70,6 +71,7 @@ def analyze_video(
     sha256 = sha256_of(path)
     digest = FramesDigest()
     tracker = Tracker(TrackSettings(same_person_similarity=models.front.embedders[0].same_person_similarity))
+    manual = ManualFaces(settings.manual_faces)
     failures: dict[str, str] = dict(models.failures)
     chunks: list[_ScoredChunk] = []
     with open_video(
@@ -80,7 +82,7 @@ def analyze_video(
         with prefetched(reader.batches(settings.chunk_frames)) as batches:
             for batch in batches:
                 digest.update(batch)
-                evidence = models.front.gather(batch, tracker)
+                evidence = models.front.gather(batch, tracker, manual)
                 chunks.append(_score_chunk(evidence, models, failures))
                 done += len(batch)
                 progress(done, expected)
@@ -109,10 +111,15 @@ def analyze_video(
         people=tuple(Person.of(track) for track in tracks.tracks),
         verdict=conclude(runs),
         calibration=CALIBRATION_NOTE,
-        warnings=delivery.warnings,
+        warnings=delivery.warnings + _unused(manual),
         faces=tuple(_final_rows(chunks, tracks)),
         run=clock.facts(models.device),
     )
+
+
+def _unused(manual: ManualFaces) -> tuple[str, ...]:
+    """A warning for each face given by hand that no sampled frame reached."""
+    return tuple(f"the face given at {face.seconds} s lies after the last frame" for face in manual.unused)
 
 
 def _score_chunk(evidence: Evidence, models: Models, failures: dict[str, str]) -> _ScoredChunk:

@@ -21,7 +21,7 @@ TRAINED_PROMPT = PromptMode.FACE
 
 
 def build_clip(backbone: str, state: Mapping[str, torch.Tensor]) -> Any:
-    """open_clip's `CLIP` (which comes without types) of `backbone` with `state` loaded strictly, frozen, in evaluation mode.
+    """open_clip's `CLIP` (untyped there) of `backbone` with `state` loaded strictly, frozen.
 
     Use a `-quickgelu` backbone for OpenAI's weights: open_clip's plain names build another activation.
     Raises CorruptWeightsError when the state is not that model's.

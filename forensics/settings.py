@@ -8,12 +8,15 @@ from pathlib import Path
 
 import torch
 
-from face.detect import DetectSettings
+from face.detect import DetectSettings, detector_names
+from face.embed import embedder_names
+from face.manual import ManualFace
 from face.quality import QualityLimits
 from forensics.aggregate import DEFAULT_MIN_FRAMES
 from forensics.detector import Precision
 from forensics.errors import UsageFault
 from forensics.face2text import PromptMode
+from video.backends import BACKENDS, DEFAULT_BACKEND
 from video.reader import DEFAULT_LIMITS, DEFAULT_SAMPLING, Limits
 from video.sampling import Sampling
 
@@ -28,10 +31,11 @@ class AnalysisSettings:
 
     sampling: Sampling = DEFAULT_SAMPLING
     limits: Limits = DEFAULT_LIMITS
-    backend: str = "pyav"
+    backend: str = DEFAULT_BACKEND
     face_detector: str = "mtcnn"
     detect: DetectSettings = field(default_factory=DetectSettings)
     quality: QualityLimits = field(default_factory=QualityLimits)
+    manual_faces: tuple[ManualFace, ...] = ()
     tracking_embedder: str = "dlib"
     detectors: tuple[str, ...] = DEFAULT_DETECTORS
     prompt: PromptMode | None = None
@@ -44,6 +48,9 @@ class AnalysisSettings:
     def __post_init__(self) -> None:
         if not self.detectors:
             raise UsageFault("no detector was chosen; `forensics detectors` lists them")
+        _check_known("face detector", self.face_detector, detector_names())
+        _check_known("identity encoder", self.tracking_embedder, embedder_names())
+        _check_known("video backend", self.backend, BACKENDS)
         if self.min_frames < 1 or self.chunk_frames < 1:
             raise UsageFault("the least number of frames and the chunk size must be at least 1")
 
@@ -60,6 +67,7 @@ class AnalysisSettings:
             "face_detector": self.face_detector,
             "detect": self.detect,
             "quality": self.quality,
+            "manual_faces": self.manual_faces,
             "tracking_embedder": self.tracking_embedder,
             "detectors": self.detectors,
             "prompt": self.prompt,
@@ -69,6 +77,11 @@ class AnalysisSettings:
             "min_frames": self.min_frames,
             "chunk_frames": self.chunk_frames,
         }
+
+
+def _check_known(what: str, name: str, names: tuple[str, ...]) -> None:
+    if name not in names:
+        raise UsageFault(f"there is no {what} {name!r}; choose from {', '.join(names)}")
 
 
 def _number(value: Fraction | None) -> float | None:

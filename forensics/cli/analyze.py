@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forensics.cli.options import debug_option, model_options, sampling_options, settings_of, store_options
+from forensics.cli.options import (
+    debug_option,
+    face_options,
+    model_options,
+    sampling_options,
+    settings_of,
+    store_options,
+)
 from forensics.cli.progress import byte_bar, frame_bar
 from forensics.errors import ExitCode
 
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON instead of the summary.")
 @sampling_options
+@face_options
 @model_options
 @store_options
 @debug_option

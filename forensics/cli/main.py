@@ -9,6 +9,7 @@ import click
 
 from face.errors import FaceError
 from forensics.cli.analyze import analyze_command
+from forensics.cli.decoders import decoders_command
 from forensics.cli.demo import demo_command
 from forensics.cli.detectors import detectors_command
 from forensics.cli.doctor import doctor_command
@@ -72,6 +73,7 @@ def main() -> None:
 
 for command in (
     analyze_command,
+    decoders_command,
     demo_command,
     detectors_command,
     doctor_command,

@@ -67,6 +67,33 @@ def sampling_options(command: Command) -> Command:
     return command
 
 
+def face_options(command: Command) -> Command:
+    """How the video is decoded and its faces are found."""
+    for option in reversed(
+        (
+            click.option("--backend", help="The video decoder; `forensics decoders` compares them."),
+            click.option("--face-detector", help="mtcnn, scrfd or yunet [default: mtcnn]."),
+            click.option(
+                "--detect-size",
+                type=click.IntRange(min=32),
+                help="Search faces in frames shrunk to this longest side [default: 640].",
+            ),
+            click.option(
+                "--min-face", type=click.IntRange(min=1), help="The smallest face, in pixels [default: 40]."
+            ),
+            click.option(
+                "--face",
+                "manual_faces",
+                multiple=True,
+                metavar="X,Y,W,H@SECONDS",
+                help="A face the detector misses; repeatable.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 def model_options(command: Command) -> Command:
     """Which models run, on what, how exactly."""
     for option in reversed(
@@ -123,19 +150,42 @@ def sampling_of(options: dict[str, Any]) -> Sampling:
 
 
 def settings_of(options: dict[str, Any]) -> AnalysisSettings:
-    """Take the sampling and model options out of `options`."""
+    """Take the sampling, face and model options out of `options`; raises UsageFault for senseless ones.
+
+    What the user left out keeps the default that `AnalysisSettings` gives it.
+    """
+    from face.detect import DetectSettings
+    from face.errors import FaceError
+    from face.manual import parse_manual_face
+    from face.quality import QualityLimits
     from forensics.detector import Precision
     from forensics.face2text import PromptMode
     from forensics.settings import DEFAULT_DETECTORS, AnalysisSettings
 
     prompt = options.pop("prompt")
-    min_frames = options.pop("min_frames")
+    detect = {
+        field: options.pop(name)
+        for name, field in (("detect_size", "longest_side_pixels"), ("min_face", "min_face_pixels"))
+    }
+    try:
+        manual_faces = tuple(parse_manual_face(text) for text in options.pop("manual_faces"))
+    except FaceError as error:
+        raise UsageFault(str(error)) from error
+    given = {name: options.pop(name) for name in ("min_frames", "backend", "face_detector")}
+    smallest = detect["min_face_pixels"]
     return AnalysisSettings(
+        detect=DetectSettings(**_chosen(detect)),
+        quality=QualityLimits() if smallest is None else QualityLimits(min_size_pixels=float(smallest)),
+        manual_faces=manual_faces,
         sampling=sampling_of(options),
         detectors=options.pop("detectors") or DEFAULT_DETECTORS,
         prompt=None if prompt is None else PromptMode(prompt),
         weights=options.pop("weights"),
         device=options.pop("device"),
         precision=Precision(options.pop("precision")),
-        **({} if min_frames is None else {"min_frames": min_frames}),
+        **_chosen(given),
     )
+
+
+def _chosen(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
