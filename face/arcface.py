@@ -14,26 +14,40 @@ import torch
 from face.align import ARCFACE_SIDE
 from face.encoder import CROPS_PER_BATCH
 from face.errors import FaceError
+from face.facts import EmbedderFacts, WithFacts
 from face.session import open_session
 from face.types import Alignment, CropSpec, FaceCrops, IdentityEmbeddings
 
 DIMENSION = 512
 # insightface's input: RGB, (value - 127.5) / 127.5.
 MEAN_AND_SCALE = 127.5
-# Not measured here: no index serves the weights. Published results part LFW pairs at 0.2 to 0.3 (equal
-# errors); stricter, because pooling two people is worse than splitting one.
-SAME_PERSON_SIMILARITY = 0.35
+# Also for other networks trained with ArcFace's loss.
+ARCFACE_SAME_PERSON_SIMILARITY = 0.35
+ARCFACE_BASIS = (
+    "assumed: the weights cannot be had from a package index; networks trained with ArcFace's loss part LFW "
+    "pairs at 0.2 to 0.3 (equal errors), and pooling two people is worse than splitting one"
+)
 
 
-class ArcFaceEmbedder:
-    """An ArcFace session; make one with `load_arcface`."""
+# insightface's buffalo_l and antelopev2, which differ in depth and training data alone.
+FACTS = {
+    name: EmbedderFacts(
+        name=name,
+        dimension=DIMENSION,
+        spec=CropSpec(ARCFACE_SIDE, alignment=Alignment.ARCFACE),
+        same_person_similarity=ARCFACE_SAME_PERSON_SIMILARITY,
+        basis=ARCFACE_BASIS,
+        measured=False,
+    )
+    for name in ("arcface", "arcface-large")
+}
 
-    dimension = DIMENSION
-    spec = CropSpec(ARCFACE_SIDE, alignment=Alignment.ARCFACE)
-    same_person_similarity = SAME_PERSON_SIMILARITY
+
+class ArcFaceEmbedder(WithFacts):
+    """An ArcFace session; make one with `load`."""
 
     def __init__(self, name: str, session: Any, device: torch.device) -> None:
-        self.name = name
+        super().__init__(FACTS[name])
         self._session = session
         self._device = device
         (self._input,) = session.get_inputs()
@@ -42,8 +56,7 @@ class ArcFaceEmbedder:
 
     def embed(self, crops: FaceCrops) -> IdentityEmbeddings:
         """[N,512] float32 raw vectors on the embedder's device; ValueError for crops by another spec."""
-        if crops.spec != self.spec:
-            raise ValueError(f"{self.name} takes crops by {self.spec}, not {crops.spec}")
+        self.check(crops)
         images = (crops.data.cpu().numpy().astype(np.float32) - MEAN_AND_SCALE) / MEAN_AND_SCALE
         vectors = np.zeros((len(images), DIMENSION), np.float32)
         for start in range(0, len(images), self._crops_per_batch):
@@ -52,7 +65,7 @@ class ArcFaceEmbedder:
         return IdentityEmbeddings(torch.from_numpy(vectors).to(self._device), self.name)
 
 
-def load_arcface(path: Path, *, name: str, device: torch.device) -> ArcFaceEmbedder:
+def load(path: Path, *, name: str, device: torch.device) -> ArcFaceEmbedder:
     """The embedder in an onnx file that takes [N,3,112,112] and gives [N,512].
 
     Raises FaceError for any other network, and for the old ones that normalise their input themselves.

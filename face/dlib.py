@@ -19,47 +19,23 @@ import torch
 
 from face.align import DLIB_SIDE
 from face.errors import FaceError
+from face.facts import EmbedderFacts, WithFacts
 from face.types import Alignment, CropSpec, FaceCrops, IdentityEmbeddings
 
 # Crops that pass the network at once, which bounds its memory.
 CROPS_PER_BATCH = 32
 
 
-class DlibEmbedder:
-    """dlib's network; make one with `load_dlib`. It runs on the CPU whatever the device of the crops."""
-
-    name = "dlib"
-    dimension = 128
-    spec = CropSpec(size=DLIB_SIDE, alignment=Alignment.DLIB)
-    # Stricter than the point of equal errors: pooling two people spoils a verdict, a person split in two only
-    # doubles it. At 0.92, 0.8 % of 11,175 LFW pairs of two people pass and 7 % of those of one person fail.
-    same_person_similarity = 0.92
-
-    def __init__(self, network: Any, device: torch.device) -> None:
-        self._network = network
-        self._device = device
-
-    def embed(self, crops: FaceCrops) -> IdentityEmbeddings:
-        """[N,128] vectors, raw, on the embedder's device; ValueError for crops by another spec."""
-        if crops.spec != self.spec:
-            raise ValueError(f"dlib's network takes crops by {self.spec}, not {crops.spec}")
-        images = crops.data.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        vectors = np.zeros((len(images), self.dimension), np.float32)
-        for start in range(0, len(images), CROPS_PER_BATCH):
-            batch = list(images[start : start + CROPS_PER_BATCH])
-            vectors[start : start + len(batch)] = self._network.compute_face_descriptor(batch)
-        return IdentityEmbeddings(torch.from_numpy(vectors).to(self._device), self.name)
-
-
-def load_dlib(path: Path, *, device: torch.device) -> DlibEmbedder:
-    """The embedder of `dlib_face_recognition_resnet_model_v1.dat`; FaceError when it cannot be loaded."""
-    try:
-        import dlib
-    except ImportError as error:
-        raise FaceError(f"dlib cannot be imported ({error}): pip install dlib-bin") from error
-
-    try:
-        network = dlib.face_recognition_model_v1(str(path))
-    except RuntimeError as error:
-        raise FaceError(f"{path}: dlib cannot load it ({error}); fetch the weight again") from error
-    return DlibEmbedder(network, device)
+FACTS = {
+    "dlib": EmbedderFacts(
+        name="dlib",
+        dimension=128,
+        spec=CropSpec(size=DLIB_SIDE, alignment=Alignment.DLIB),
+        # Stricter than the point of equal errors: pooling two people spoils a verdict, a person split in two only
+        # doubles it.
+        same_person_similarity=0.92,
+        basis="measured on LFW: 0.8 % of 11,175 pairs of two people pass and 7 % of those of one person fail; "
+        "AUC 0.994, equal error rate 0.040 at 0.910",
+        measured=True,
+    )
+}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 
 from face.errors import FaceError, check_paths
+from face.facts import EmbedderFacts
 from face.types import CropSpec, FaceCrops, IdentityEmbeddings
 
 
@@ -38,55 +40,27 @@ class IdentityEmbedder(Protocol):
         ...
 
 
+class _Module(Protocol):
+    """What the file of an embedder gives: its facts by name, and a function that loads it."""
+
+    FACTS: Mapping[str, EmbedderFacts]
+
+    def load(self, path: Path, *, name: str, device: torch.device) -> IdentityEmbedder: ...
+
+
 @dataclass(frozen=True)
 class _Entry:
+    module: str
     weight: str
-    load: Callable[[Path, torch.device], IdentityEmbedder]
-
-
-def _load_dlib(path: Path, device: torch.device) -> IdentityEmbedder:
-    from face.dlib import load_dlib
-
-    return load_dlib(path, device=device)
-
-
-def _load_arcface(path: Path, device: torch.device) -> IdentityEmbedder:
-    from face.arcface import load_arcface
-
-    return load_arcface(path, name="arcface", device=device)
-
-
-def _load_arcface_large(path: Path, device: torch.device) -> IdentityEmbedder:
-    from face.arcface import load_arcface
-
-    return load_arcface(path, name="arcface-large", device=device)
-
-
-def _load_facenet(path: Path, device: torch.device) -> IdentityEmbedder:
-    from face.facenet import load_facenet
-
-    return load_facenet(path, device=device)
-
-
-def _load_blendface(path: Path, device: torch.device) -> IdentityEmbedder:
-    from face.blendface import load_blendface
-
-    return load_blendface(path, device=device)
-
-
-def _load_transface(path: Path, device: torch.device) -> IdentityEmbedder:
-    from face.transface import load_transface
-
-    return load_transface(path, device=device)
 
 
 _EMBEDDERS = {
-    "dlib": _Entry("dlib-face-recognition-resnet", _load_dlib),
-    "arcface": _Entry("arcface-buffalo-l", _load_arcface),
-    "arcface-large": _Entry("arcface-antelopev2", _load_arcface_large),
-    "facenet": _Entry("facenet-vggface2", _load_facenet),
-    "blendface": _Entry("blendface", _load_blendface),
-    "transface": _Entry("transface-l-glint360k", _load_transface),
+    "dlib": _Entry("face.dlib", "dlib-face-recognition-resnet"),
+    "arcface": _Entry("face.arcface", "arcface-buffalo-l"),
+    "arcface-large": _Entry("face.arcface", "arcface-antelopev2"),
+    "facenet": _Entry("face.facenet", "facenet-vggface2"),
+    "blendface": _Entry("face.blendface", "blendface"),
+    "transface": _Entry("face.transface", "transface-l-glint360k"),
 }
 
 
@@ -100,6 +74,11 @@ def weights_needed(name: str) -> tuple[str, ...]:
     return (_entry(name).weight,)
 
 
+def embedder_facts(name: str) -> EmbedderFacts:
+    """What is known of an embedder without its weights or its package; FaceError for an unknown one."""
+    return _module(name).FACTS[name]
+
+
 def load_embedder(name: str, model_paths: Mapping[str, Path], *, device: torch.device) -> IdentityEmbedder:
     """An embedder from local weight files, keyed as `weights_needed` names them.
 
@@ -107,10 +86,14 @@ def load_embedder(name: str, model_paths: Mapping[str, Path], *, device: torch.d
     """
     entry = _entry(name)
     check_paths(f"the embedder {name}", [entry.weight], model_paths)
-    return entry.load(model_paths[entry.weight], device)
+    return _module(name).load(model_paths[entry.weight], name=name, device=device)
 
 
 def _entry(name: str) -> _Entry:
     if name not in _EMBEDDERS:
         raise FaceError(f"no identity embedder is called {name!r}; there are: {', '.join(_EMBEDDERS)}")
     return _EMBEDDERS[name]
+
+
+def _module(name: str) -> _Module:
+    return cast(_Module, import_module(_entry(name).module))

@@ -11,6 +11,7 @@ import torch
 
 from face.encoder import TorchEmbedder
 from face.errors import FaceError
+from face.facts import EmbedderFacts
 from face.state import load_network
 from face.types import CropSpec
 
@@ -21,30 +22,14 @@ MARGIN_RATIO = 1.1
 SCALE = 128.0
 # The classifier of the 8,631 identities it was trained on.
 CLASSIFIER = ("logits.weight", "logits.bias")
-# Not measured here: the weights lie where no package index serves them. Stricter than the 0.4 to 0.5 at
-# which this network parts LFW pairs, because pooling two people is worse than splitting one.
-SAME_PERSON_SIMILARITY = 0.6
-
-
-def load_facenet(path: Path, *, device: torch.device) -> TorchEmbedder:
-    """The embedder from the converted VGGFace2 weights.
-
-    Its raw vectors are of length 1: the published network ends in that. Raises FaceError for a missing
-    package and for the file of another network.
-    """
-    try:
-        from facenet_pytorch import InceptionResnetV1
-    except ImportError as error:
-        raise FaceError(f"facenet needs facenet-pytorch ({error}): pip install facenet-pytorch") from error
-    network: torch.nn.Module = load_network(
-        InceptionResnetV1, path, title="FaceNet (VGGFace2)", device=device, left_out=CLASSIFIER
-    )
-    return TorchEmbedder(
+FACTS = {
+    "facenet": EmbedderFacts(
         name="facenet",
         dimension=512,
         spec=CropSpec(SIDE_PIXELS, margin_ratio=MARGIN_RATIO),
-        same_person_similarity=SAME_PERSON_SIMILARITY,
-        network=network,
-        device=device,
-        scale=SCALE,
+        same_person_similarity=0.6,
+        basis="assumed: no package index serves the weights; stricter than the 0.4 to 0.5 at which "
+        "this network parts LFW pairs, because pooling two people is worse than splitting one",
+        measured=False,
     )
+}

@@ -12,9 +12,10 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
-from face.embed import embedder_names, load_embedder, weights_needed
+from face.embed import embedder_facts, embedder_names, load_embedder, weights_needed
 from face.encoder import CROPS_PER_BATCH, TorchEmbedder
 from face.errors import FaceError
+from face.facts import EmbedderFacts
 from face.iresnet import IResNet
 from face.state import load_network
 from face.transface import TransFace
@@ -151,14 +152,8 @@ def test_iresnet100_has_the_published_names_and_shapes() -> None:
 
 
 def embedder(network: nn.Module, dimension: int) -> TorchEmbedder:
-    return TorchEmbedder(
-        name="tiny",
-        dimension=dimension,
-        spec=ALIGNED,
-        same_person_similarity=0.5,
-        network=network,
-        device=CPU,
-    )
+    facts = EmbedderFacts("tiny", dimension, ALIGNED, 0.5, basis="made up", measured=False)
+    return TorchEmbedder(facts, network, device=CPU)
 
 
 def test_vectors_are_raw_and_do_not_depend_on_the_batch() -> None:
@@ -255,3 +250,15 @@ def test_every_embedder_s_weight_is_in_the_registry() -> None:
         for weight in weights_needed(name):
             assert weight in registry.names()
     assert np.unique([weights_needed(name) for name in embedder_names()]).size == len(embedder_names())
+
+
+def test_every_embedder_is_described_without_its_weights() -> None:
+    facts = [embedder_facts(name) for name in embedder_names()]
+    assert [each.name for each in facts] == list(embedder_names())
+    assert [each.dimension for each in facts] == [128] + [512] * 5
+    assert all(0 < each.same_person_similarity < 1 for each in facts)
+    # A figure that nobody measured here says so.
+    assert all(each.basis.startswith("measured" if each.measured else "assumed") for each in facts)
+    assert [each.name for each in facts if each.measured] == ["dlib"]
+    with pytest.raises(FaceError, match="there are: dlib"):
+        embedder_facts("squeeze")
