@@ -24,8 +24,8 @@ MEAN_AND_SCALE = 127.5
 # Also for other networks trained with ArcFace's loss.
 ARCFACE_SAME_PERSON_SIMILARITY = 0.35
 ARCFACE_BASIS = (
-    "assumed: the weights cannot be had from a package index; networks trained with ArcFace's loss part LFW "
-    "pairs at 0.2 to 0.3 (equal errors), and pooling two people is worse than splitting one"
+    "assumed, not measured on pairs: the weights cannot be had from a package index; set on the strict side, "
+    "because pooling two people is worse than splitting one"
 )
 
 

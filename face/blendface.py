@@ -24,3 +24,9 @@ FACTS = {
         measured=False,
     )
 }
+
+
+def load(path: Path, *, name: str, device: torch.device) -> TorchEmbedder:
+    """The embedder from the converted `blendface.pt`, 512-d; FaceError for the file of another network."""
+    network = load_network(IResNet, path, title="BlendFace", device=device)
+    return TorchEmbedder(FACTS[name], network, device=device)

@@ -28,8 +28,24 @@ FACTS = {
         dimension=512,
         spec=CropSpec(SIDE_PIXELS, margin_ratio=MARGIN_RATIO),
         same_person_similarity=0.6,
-        basis="assumed: no package index serves the weights; stricter than the 0.4 to 0.5 at which "
-        "this network parts LFW pairs, because pooling two people is worse than splitting one",
+        basis="assumed, not measured on pairs: the weights cannot be had from a package index; set on the "
+        "strict side, because pooling two people is worse than splitting one",
         measured=False,
     )
 }
+
+
+def load(path: Path, *, name: str, device: torch.device) -> TorchEmbedder:
+    """The embedder from the converted VGGFace2 weights.
+
+    Its raw vectors are of length 1: the published network ends in that. Raises FaceError for a missing
+    package and for the file of another network.
+    """
+    try:
+        from facenet_pytorch import InceptionResnetV1
+    except ImportError as error:
+        raise FaceError(f"facenet needs facenet-pytorch ({error}): pip install facenet-pytorch") from error
+    network: torch.nn.Module = load_network(
+        InceptionResnetV1, path, title="FaceNet (VGGFace2)", device=device, left_out=CLASSIFIER
+    )
+    return TorchEmbedder(FACTS[name], network, device=device, scale=SCALE)

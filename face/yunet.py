@@ -20,7 +20,7 @@ from face.search import check_frames, joined, kept, shrunk
 from face.types import FaceDetections
 
 # On 84 frames of real and generated video the file of May 2026 gave 0.86 and more to the 92 faces that MTCNN
-# saw too, 0.72 to 0.86 to 10 more that were dark or cut off, and less to textures and to a few dark faces.
+# saw too, 0.72 to 0.86 to 11 more that were dark or cut off, and less to textures and to a few dark faces.
 MIN_CONFIDENCE = 0.7
 # Overlap from which on two finds are one face: OpenCV's default.
 NMS_OVERLAP = 0.3
