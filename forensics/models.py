@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
-from face.detect import FaceDetector, detector_weights, load_detector
-from face.embed import load_embedder, weights_needed
+from face.detect import DetectSettings, FaceDetector, detector_weights, load_detector
+from face.embed import IdentityEmbedder, load_embedder, weights_needed
 from forensics.detector import Detector, LoadOptions, detector_module
 from forensics.evidence import FrontHalf
 from forensics.report.model import ModelFile
@@ -19,6 +19,7 @@ from weights.store import Store
 from weights.streams import Progress, no_progress
 
 LOGGER = logging.getLogger(__name__)
+DEFAULT_DETECT = DetectSettings()
 
 # Called with what is being loaded.
 Announce = Callable[[str], None]
@@ -72,13 +73,7 @@ def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce 
     options = load_options(settings)
     modules = {name: detector_module(name) for name in settings.detectors}
     announce("face detector")
-    detector_files = [store.fetch(name) for name in detector_weights(settings.face_detector)]
-    face_detector = load_detector(
-        settings.face_detector,
-        device=device,
-        settings=settings.detect,
-        model_paths={weight.name: weight.path for weight in detector_files},
-    )
+    face_detector = load_named_detector(settings.face_detector, store, device, settings=settings.detect)
     detectors: dict[str, Detector] = {}
     failures: dict[str, str] = {}
     for name, module in modules.items():
@@ -93,15 +88,28 @@ def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce 
     embedders, files = [], []
     for name in dict.fromkeys(wanted):
         announce(f"identity encoder {name}")
+        embedders.append(load_named_embedder(name, store, device))
         weights = [store.fetch(weight) for weight in weights_needed(name)]
-        paths = {weight.name: weight.path for weight in weights}
-        embedders.append(load_embedder(name, paths, device=device))
         files += [_model_file(weight, f"identity encoder {name}") for weight in weights]
-    files += _face_detector_files(face_detector, detector_files)
+    files += _face_detector_files(face_detector, store)
     for name, detector in detectors.items():
         files += [_model_file(weight, f"detector {name}") for weight in detector.weights]
     front = FrontHalf(face_detector, embedders, settings.quality, device)
     return Models(front, detectors, failures, tuple(files), device)
+
+
+def load_named_detector(
+    name: str, store: Store, device: torch.device, *, settings: DetectSettings = DEFAULT_DETECT
+) -> FaceDetector:
+    """The face detector `name` with its weights from `store`. Raises FaceError, WeightsError."""
+    paths = {weight: store.fetch(weight).path for weight in detector_weights(name)}
+    return load_detector(name, device=device, settings=settings, model_paths=paths)
+
+
+def load_named_embedder(name: str, store: Store, device: torch.device) -> IdentityEmbedder:
+    """The identity encoder `name` with its weights from `store`. Raises FaceError, WeightsError."""
+    paths = {weight: store.fetch(weight).path for weight in weights_needed(name)}
+    return load_embedder(name, paths, device=device)
 
 
 def _model_file(weight: WeightFile, used_by: str) -> ModelFile:
@@ -115,9 +123,9 @@ def _model_file(weight: WeightFile, used_by: str) -> ModelFile:
     )
 
 
-def _face_detector_files(detector: FaceDetector, weights: Sequence[WeightFile]) -> list[ModelFile]:
+def _face_detector_files(detector: FaceDetector, store: Store) -> list[ModelFile]:
     """Fetched weights as they are; what ships inside the detector's package by its own digests."""
     used_by = f"face detector {detector.name}"
-    if weights:
-        return [_model_file(weight, used_by) for weight in weights]
+    if names := detector_weights(detector.name):
+        return [_model_file(store.fetch(name), used_by) for name in names]
     return [ModelFile(name, sha256, "MIT", True, "sha256", used_by) for name, sha256 in detector.files()]

@@ -9,11 +9,13 @@ import click
 
 from face.errors import FaceError
 from forensics.cli.analyze import analyze_command
+from forensics.cli.data import data_group
 from forensics.cli.decoders import decoders_command
 from forensics.cli.demo import demo_command
 from forensics.cli.detectors import detectors_command
 from forensics.cli.doctor import doctor_command
 from forensics.cli.options import DEBUG, debug_option
+from forensics.cli.train import train_group
 from forensics.cli.weights import weights_group
 from forensics.errors import ExitCode, ForensicsError
 from video.errors import VideoError
@@ -73,10 +75,12 @@ def main() -> None:
 
 for command in (
     analyze_command,
+    data_group,
     decoders_command,
     demo_command,
     detectors_command,
     doctor_command,
+    train_group,
     weights_group,
 ):
     main.add_command(command)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -19,6 +20,7 @@ from forensics.errors import ForensicsError
 STATE_FILE = "state.safetensors"
 LOG_FILE = "log.csv"
 _STEP_KEY = "step"
+NO_RATIOS: Mapping[str, float] = MappingProxyType({})
 
 # Called with the steps done, of how many, and the last loss.
 OnStep = Callable[[int, int, float], None]
@@ -44,13 +46,23 @@ class Loop:
     Everything random must be drawn from the step's number, so that resuming equals not being killed.
     """
 
-    def __init__(self, parameters: Mapping[str, nn.Parameter], plan: Plan, folder: Path) -> None:
+    def __init__(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        plan: Plan,
+        folder: Path,
+        *,
+        lr_ratio: Mapping[str, float] = NO_RATIOS,
+    ) -> None:
+        """`lr_ratio` names the parameters that learn at a multiple of the plan's rate."""
         self._parameters = dict(parameters)
         self._plan = plan
         self._folder = folder
-        self._optimiser = torch.optim.AdamW(
-            list(self._parameters.values()), lr=plan.lr, weight_decay=plan.weight_decay
-        )
+        groups = [
+            {"params": [parameter], "ratio": lr_ratio.get(name, 1.0)}
+            for name, parameter in self._parameters.items()
+        ]
+        self._optimiser = torch.optim.AdamW(groups, lr=plan.lr, weight_decay=plan.weight_decay)
         self._best = {name: value.detach().clone() for name, value in self._parameters.items()}
         self._best_score = -math.inf
         self._step = 0
@@ -80,7 +92,7 @@ class Loop:
             self._check(validate(), math.nan)
         while self._step < self._plan.steps:
             for group in self._optimiser.param_groups:
-                group["lr"] = self._plan.lr_at(self._step)
+                group["lr"] = group["ratio"] * self._plan.lr_at(self._step)
             self._optimiser.zero_grad(set_to_none=True)
             loss = loss_of(self._step)
             if not torch.isfinite(loss):

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn import functional
 
+from face.types import CropSpec
 from forensics.data.cache import FeatureCache
 from forensics.errors import ForensicsError
 from forensics.face2text import PromptMode, random_identities
@@ -26,11 +27,15 @@ from forensics.repdfd import (
     save_checkpoint,
     starter_vocabulary,
 )
+from forensics.reprogram import CLIP_SIDE_PIXELS, PUBLISHED_FACE_RATIO
 from forensics.train.loop import Loop, OnStep, Plan, pair_batches
 
 CHECKPOINT_FILE = "repdfd.safetensors"
 BACKBONE = "ViT-B-16-quickgelu"
 TOWER_WEIGHTS = "clip-vit-b16-image"
+EMBEDDER, EMBEDDING_WIDTH = "dlib", 128
+MARGIN_RATIO = 1.3
+FACE_PIXELS = int(CLIP_SIDE_PIXELS * PUBLISHED_FACE_RATIO)
 # A small stand-in for CLIP's text tower: half a million parameters, a file of about 3 MB.
 TEXT_WIDTH, TEXT_HEADS, TEXT_LAYERS = 128, 4, 2
 # Two steps of the border cost a validation of the whole split through the tower; a sample will do.
@@ -41,8 +46,10 @@ CUE_FALSE_POSITIVES = 0.05
 CLEAR_MISSES = 0.25
 
 
-DEFAULT_TEXT = Plan(steps=600, lr=1e-3, weight_decay=0.05)
-DEFAULT_BORDER = Plan(steps=0, lr=0.02, check_every=20)
+DEFAULT_TEXT = Plan(steps=1500, lr=2e-3, weight_decay=0.05)
+DEFAULT_BORDER = Plan(steps=0, lr=0.03, check_every=20)
+# In the second stage the text side, trained already, follows the border slowly.
+BORDER_STAGE_TEXT_RATIO = 0.01
 
 
 @dataclass(frozen=True)
@@ -134,18 +141,17 @@ def train(
     return scores
 
 
-def starter_config(cache_crop_size: int, margin_ratio: float, embedding_width: int) -> RepDFDConfig:
-    """The starter's configuration for crops and identities of a cache, before anything is learnt."""
-    from face.types import CropSpec
-
+def starter_config() -> RepDFDConfig:
+    """The starter's configuration before anything is learnt."""
     return RepDFDConfig(
         backbone=BACKBONE,
         image_weights=TOWER_WEIGHTS,
-        embedder="dlib",
-        embedding_width=embedding_width,
-        crop=CropSpec(size=cache_crop_size, margin_ratio=margin_ratio),
-        face_pixels=cache_crop_size,
-        canvas_pixels=224,
+        embedder=EMBEDDER,
+        embedding_width=EMBEDDING_WIDTH,
+        # Cut straight at the size the border leaves for the face, so that nothing is resized twice.
+        crop=CropSpec(size=FACE_PIXELS, margin_ratio=MARGIN_RATIO),
+        face_pixels=FACE_PIXELS,
+        canvas_pixels=CLIP_SIDE_PIXELS,
         prompt=PromptMode.FACE,
         text=TextConfig(TEXT_WIDTH, TEXT_HEADS, TEXT_LAYERS, starter_vocabulary()),
         operating_point=OperatingPoint(0.0, 0.0, "none"),
@@ -213,9 +219,14 @@ def _train_border(
     def validate() -> float:
         return float(roc_auc_score(sampled, margins(model, check, sample)))
 
-    parameters = _text_parameters(model) | {"reprogram.delta": model.reprogram.delta}
+    text = _text_parameters(model)
     before = validate()
-    loop = Loop(parameters, settings.border, folder)
+    loop = Loop(
+        text | {"reprogram.delta": model.reprogram.delta},
+        settings.border,
+        folder,
+        lr_ratio=dict.fromkeys(text, BORDER_STAGE_TEXT_RATIO),
+    )
     after = loop.run(
         loss_of, validate, resume=resume, on_step=on_step, after_step=lambda: _clamp_scale(model)
     )
