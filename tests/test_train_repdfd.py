@@ -1,0 +1,162 @@
+"""Training RepDFD: both stages learn, the border is kept only if it helps, and a kill changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import tiny_clip
+
+from face.types import CropSpec
+from forensics.data.cache import FeatureCache
+from forensics.errors import ForensicsError
+from forensics.repdfd import RepDFD, RepDFDConfig, build, load_learnt, read_config, read_tensors
+from forensics.train.loop import LOG_FILE, Loop, Plan, pair_batches
+from forensics.train.repdfd import CHECKPOINT_FILE, TrainSettings, starter_config, train
+
+CPU = torch.device("cpu")
+PAIRS = 60
+SIDE = 22
+QUICK = TrainSettings(text=Plan(steps=60, lr=5e-3, check_every=20), text_batch_pairs=16)
+
+
+def tiny_config() -> RepDFDConfig:
+    config = starter_config()
+    text = replace(config.text, width=16, heads=2, layers=1)
+    return replace(
+        config, embedding_width=6, crop=CropSpec(SIDE, 1.3), face_pixels=SIDE, canvas_pixels=32, text=text
+    )
+
+
+def tower() -> torch.nn.Module:
+    visual: torch.nn.Module = tiny_clip().visual
+    return visual
+
+
+def synthetic_cache(*, signal: float) -> FeatureCache:
+    """Pairs whose fake member is brighter by `signal` grey levels; features are the tower's own."""
+    rng = np.random.default_rng(0)
+    real = rng.integers(60, 120, (PAIRS, 3, SIDE, SIDE))
+    crops = np.stack([real, real + signal], axis=1).reshape(-1, 3, SIDE, SIDE).astype(np.uint8)
+    model = build(tiny_config(), tower())
+    with torch.no_grad():
+        features = model.image_tower(model.reprogram(torch.from_numpy(crops))).numpy()
+    count = 2 * PAIRS
+    return FeatureCache(
+        crops=crops,
+        features=features,
+        landmarks=np.zeros((count, 5, 2), np.float32),
+        embeddings=np.repeat(rng.normal(size=(PAIRS, 6)), 2, axis=0).astype(np.float32),
+        label=np.tile([0, 1], PAIRS).astype(np.int8),
+        pair=np.repeat(np.arange(PAIRS), 2),
+        split=np.repeat(np.where(np.arange(PAIRS) % 3, "train", "val"), 2),
+        source=np.full(count, "synthetic"),
+        method=np.tile(["real", "self_blend"], PAIRS),
+        identity=np.repeat([f"id{number}" for number in range(PAIRS)], 2),
+        group=np.full(count, ""),
+    )
+
+
+def trained(out: Path) -> tuple[RepDFD, RepDFDConfig]:
+    config = read_config(out / CHECKPOINT_FILE)
+    return load_learnt(build(config, tower()), read_tensors(out / CHECKPOINT_FILE)), config
+
+
+def test_the_text_side_learns_and_the_border_stays_empty(tmp_path: Path) -> None:
+    scores = train(synthetic_cache(signal=60), tiny_config(), tower(), tmp_path, settings=QUICK, device=CPU)
+    assert scores["text"] > 0.9
+    losses = [line.split(",")[1] for line in (tmp_path / "text" / LOG_FILE).read_text().split()[2:]]
+    assert float(losses[-1]) < float(losses[0])
+    model, config = trained(tmp_path)
+    assert not model.reprogram.delta.any()
+    assert config.operating_point.clear_logit <= config.operating_point.cue_logit
+    assert "60 steps" in config.training
+
+
+def test_faces_without_a_difference_are_not_told_apart(tmp_path: Path) -> None:
+    scores = train(synthetic_cache(signal=0), tiny_config(), tower(), tmp_path, settings=QUICK, device=CPU)
+    assert scores["text"] < 0.7
+
+
+def test_the_border_learns_outside_the_face_only_and_is_kept_if_it_helps(tmp_path: Path) -> None:
+    settings = replace(
+        QUICK,
+        text=Plan(steps=3, lr=1e-4, check_every=3),
+        border=Plan(steps=25, lr=0.2, check_every=5),
+        border_batch_pairs=16,
+    )
+    cache = synthetic_cache(signal=12)
+    scores = train(cache, tiny_config(), tower(), tmp_path, settings=settings, device=CPU)
+    model, config = trained(tmp_path)
+    kept = scores["border"] > scores["text on the same faces"]
+    assert kept == bool((model.reprogram.delta * model.reprogram.mask).any())
+    assert kept == ("border" in config.training)
+    assert kept
+    assert not (model.reprogram.delta * (1 - model.reprogram.mask)).any()
+
+
+def test_resuming_after_a_kill_equals_no_kill(tmp_path: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    def kill(step: int, steps: int, loss: float) -> None:
+        if step == 50:
+            raise Killed
+
+    cache = synthetic_cache(signal=20)
+    arguments = (cache, tiny_config(), tower())
+    train(*arguments, tmp_path / "whole", settings=QUICK, device=CPU)
+    with pytest.raises(Killed):
+        train(*arguments, tmp_path / "killed", settings=QUICK, device=CPU, on_step=kill)
+    train(*arguments, tmp_path / "killed", settings=QUICK, device=CPU, resume=True)
+    whole, resumed = (read_tensors(tmp_path / name / CHECKPOINT_FILE) for name in ("whole", "killed"))
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_the_state_of_another_plan_is_refused(tmp_path: Path) -> None:
+    parameter = torch.nn.Parameter(torch.ones(2))
+
+    def run(plan: Plan) -> None:
+        loop = Loop({"p": parameter}, plan, tmp_path)
+        loop.run(lambda step: parameter.sum(), lambda: 0.5, resume=True, on_step=lambda *_: None)
+
+    run(Plan(steps=2, lr=0.1))
+    with pytest.raises(ForensicsError, match="other settings"):
+        run(Plan(steps=3, lr=0.1))
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
+    parameter = torch.nn.Parameter(torch.ones(2))
+    loop = Loop({"p": parameter}, Plan(steps=2, lr=0.1), tmp_path)
+    with pytest.raises(ForensicsError, match="not finite"):
+        loop.run(lambda step: parameter.sum() / 0, lambda: 0.5, resume=False, on_step=lambda *_: None)
+
+
+def test_a_cache_without_validation_pairs_is_refused(tmp_path: Path) -> None:
+    cache = synthetic_cache(signal=20)
+    with pytest.raises(ForensicsError, match="'val'"):
+        train(
+            cache.where(cache.split == "train"),
+            tiny_config(),
+            tower(),
+            tmp_path,
+            settings=QUICK,
+            device=CPU,
+        )
+
+
+def test_every_pair_is_drawn_once_in_an_epoch() -> None:
+    drawn = [pair for step in range(5) for pair in pair_batches(20, 4, step, seed=3)]
+    assert sorted(drawn) == list(range(20))
+    assert drawn != [pair for step in range(5, 10) for pair in pair_batches(20, 4, step, seed=3)]
+
+
+def test_the_learning_rate_falls_along_a_cosine() -> None:
+    plan = Plan(steps=10, lr=2.0)
+    assert plan.lr_at(0) == 2.0
+    assert plan.lr_at(5) == pytest.approx(1.0)
+    assert plan.lr_at(9) == pytest.approx(2.0 * 0.5 * (1 + np.cos(0.9 * np.pi)))
