@@ -24,7 +24,11 @@ def train_group() -> None:
     help="Pairs made by `forensics data extract`.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the training."
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder of the training.",
 )
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of the text side [default: 1500].")
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Its learning rate [default: 0.002].")

@@ -53,11 +53,16 @@ class Loop:
         folder: Path,
         *,
         lr_ratio: Mapping[str, float] = NO_RATIOS,
+        recipe: str = "",
     ) -> None:
-        """`lr_ratio` names the parameters that learn at a multiple of the plan's rate."""
+        """`lr_ratio` names the parameters that learn at a multiple of the plan's rate.
+
+        `recipe` tells whatever else decides the result (data, batch, seed): a state of another is refused.
+        """
         self._parameters = dict(parameters)
         self._plan = plan
         self._folder = folder
+        self._recipe = recipe
         groups = [
             {"params": [parameter], "ratio": lr_ratio.get(name, 1.0)}
             for name, parameter in self._parameters.items()
@@ -84,7 +89,7 @@ class Loop:
         """Train to the end and leave the parameters of the best validation score; returns that score.
 
         `loss_of` makes the loss of a step from its number. Raises ForensicsError when the loss is not
-        finite and when `resume` finds the state of another plan.
+        finite and when `resume` finds the state of another plan or recipe.
         """
         if resume and (self._folder / STATE_FILE).is_file():
             self._load()
@@ -127,7 +132,12 @@ class Loop:
         for name, parameter in self._parameters.items():
             for key, value in self._optimiser.state[parameter].items():
                 tensors[f"adamw.{key}.{name}"] = value
-        meta = {"plan": repr(self._plan), "step": self._step, "best_score": self._best_score}
+        meta = {
+            "plan": repr(self._plan),
+            "recipe": self._recipe,
+            "step": self._step,
+            "best_score": self._best_score,
+        }
         partial = self._folder / f"{STATE_FILE}.partial"
         contiguous = {name: value.contiguous() for name, value in tensors.items()}
         save_file(contiguous, partial, metadata={"loop": json.dumps(meta)})
@@ -139,8 +149,10 @@ class Loop:
         path = self._folder / STATE_FILE
         with safe_open(path, framework="pt") as file:
             meta = json.loads(file.metadata()["loop"])
-        if meta["plan"] != repr(self._plan):
-            raise ForensicsError(f"{path}: was made with other settings; use those, or another folder")
+        if (meta["plan"], meta.get("recipe")) != (repr(self._plan), self._recipe):
+            raise ForensicsError(
+                f"{path}: was made with other settings or data; use those, or another folder"
+            )
         tensors = load_file(path)
         with torch.no_grad():
             for name, parameter in self._parameters.items():
