@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import expit
 
 from face.types import CropSpec
 from forensics import repdfd_official as official
@@ -87,8 +88,8 @@ class RepDFDDetector:
             detector=self.name,
             kind=ScoreKind.LOGIT,
             score=score,
-            # The softmax over two logits, written so that it cannot overflow.
-            probability=np.exp(-np.logaddexp(0, -score)),
+            # The softmax over two logits.
+            probability=expit(score),
             frame_index=evidence.frame_index,
             track=evidence.track,
             abstained=abstained,
