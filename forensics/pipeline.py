@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -112,7 +112,7 @@ def analyze_video(
         verdict=conclude(runs),
         calibration=CALIBRATION_NOTE,
         warnings=delivery.warnings + _unused(manual),
-        faces=tuple(_final_rows(chunks, tracks)),
+        faces=tuple(_final_rows(chunks, tracks, failures)),
         run=clock.facts(models.device),
     )
 
@@ -132,8 +132,9 @@ def _score_chunk(evidence: Evidence, models: Models, failures: dict[str, str]) -
             scores[name] = detector.score(evidence)
         except Exception as error:
             # A detector is third-party mathematics on arbitrary pixels: whatever it raises is its outcome.
-            LOGGER.exception("detector %s failed", name)
             failures[name] = f"{type(error).__name__}: {error}"
+            LOGGER.error("detector %s failed: %s", name, failures[name])
+            LOGGER.debug("where %s failed", name, exc_info=True)
     return _ScoredChunk(_rows(evidence, scores), evidence.track, scores)
 
 
@@ -217,7 +218,9 @@ def _merged(scores: list[FrameScores], tracks: Tracks) -> FrameScores:
     )
 
 
-def _final_rows(chunks: list[_ScoredChunk], tracks: Tracks) -> Iterator[FaceRow]:
+def _final_rows(chunks: list[_ScoredChunk], tracks: Tracks, failures: Container[str]) -> Iterator[FaceRow]:
+    """The rows with final track ids, without what a detector said before it failed."""
     for chunk in chunks:
         for row, track in zip(chunk.rows, tracks.resolve(chunk.track).tolist(), strict=True):
-            yield replace(row, track=track)
+            scores = tuple(score for score in row.scores if score.detector not in failures)
+            yield replace(row, track=track, scores=scores)

@@ -15,7 +15,14 @@ from forensics.data.cache import FeatureCache
 from forensics.errors import ForensicsError
 from forensics.repdfd import RepDFD, RepDFDConfig, build, load_learnt, read_config, read_tensors
 from forensics.train.loop import LOG_FILE, Loop, Plan, pair_batches
-from forensics.train.repdfd import CHECKPOINT_FILE, TrainSettings, starter_config, train
+from forensics.train.repdfd import (
+    CHECKPOINT_FILE,
+    Faces,
+    TrainSettings,
+    border_validation,
+    starter_config,
+    train,
+)
 
 CPU = torch.device("cpu")
 PAIRS = 60
@@ -127,6 +134,26 @@ def test_the_state_of_another_plan_is_refused(tmp_path: Path) -> None:
     run(Plan(steps=2, lr=0.1))
     with pytest.raises(ForensicsError, match="other settings"):
         run(Plan(steps=3, lr=0.1))
+
+
+def test_the_state_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    parameter = torch.nn.Parameter(torch.ones(2))
+
+    def run(recipe: str) -> None:
+        loop = Loop({"p": parameter}, Plan(steps=2, lr=0.1), tmp_path, recipe=recipe)
+        loop.run(lambda step: parameter.sum(), lambda: 0.5, resume=True, on_step=lambda *_: None)
+
+    run("seed 7")
+    with pytest.raises(ForensicsError, match="other settings or data"):
+        run("seed 8")
+
+
+def test_the_border_is_chosen_on_pairs_of_the_whole_split_and_judged_on_others() -> None:
+    check = Faces(synthetic_cache(signal=20), "val", CPU)
+    choosing, deciding = (set((rows // 2).tolist()) for rows in border_validation(check))
+    assert choosing.isdisjoint(deciding)
+    assert choosing | deciding == set(range(check.pairs))
+    assert {0, check.pairs - 1} <= choosing
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:

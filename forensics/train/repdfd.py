@@ -211,7 +211,7 @@ def _train_border(
 ) -> Mapping[str, float]:
     """Stage two: the border and the text side together, through the frozen tower in bf16 autocast."""
     batch = min(settings.border_batch_pairs, learn.pairs)
-    choosing, deciding = _border_validation(check)
+    choosing, deciding = border_validation(check)
 
     def loss_of(step: int) -> torch.Tensor:
         rows = learn.rows_of(pair_batches(learn.pairs, batch, step, settings.seed + 1))
@@ -244,7 +244,7 @@ def _train_border(
     return {"text on the same faces": before, "border": auc_on(deciding)}
 
 
-def _border_validation(check: Faces) -> tuple[torch.Tensor, torch.Tensor]:
+def border_validation(check: Faces) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows of the validation pairs that choose the border's best step, and of those that judge it.
 
     Pairs lie in order of their source, so a run of neighbours would be one kind of picture only.
