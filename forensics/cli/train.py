@@ -97,4 +97,6 @@ def train_repdfd(
         )
     for stage, auc in scores.items():
         click.echo(f"validation AUC, {stage}: {auc:.4f}")
+    if "border" in scores and scores["border"] <= scores["text on the same faces"]:
+        click.echo("the border did not raise the AUC and was left empty")
     click.echo(f"written: {output / CHECKPOINT_FILE}")
