@@ -31,7 +31,7 @@ VARIANTS = ("starter", "official")
 
 STAND_IN_NOTE = (
     "RepDFD runs with a small text tower trained by this project's own command, a stand-in for CLIP's: its "
-    "scores are not those of the published model."
+    "scores are not those of the published model. Trained: {training}."
 )
 OFFICIAL_NOTE = (
     "RepDFD runs with the released checkpoint. Its authors published no face detector and no crop margin: "
@@ -141,7 +141,7 @@ def _load_checkpoint(checkpoint: WeightFile, store: Store, options: LoadOptions)
         embedder=config.embedder,
         trained_prompt=config.prompt,
         thresholds=Thresholds(point.cue_logit, point.clear_logit, point.source),
-        note=STAND_IN_NOTE,
+        note=STAND_IN_NOTE.format(training=config.training),
     )
     return RepDFDDetector(model.to(options.device), setup, (checkpoint, tower_file))
 
