@@ -72,6 +72,7 @@ def trained(out: Path) -> tuple[RepDFD, RepDFDConfig]:
     return load_learnt(build(config, tower()), read_tensors(out / CHECKPOINT_FILE)), config
 
 
+@pytest.mark.slow
 def test_the_text_side_learns_and_the_border_stays_empty(tmp_path: Path) -> None:
     scores = train(synthetic_cache(signal=60), tiny_config(), tower(), tmp_path, settings=QUICK, device=CPU)
     assert scores["text"] > 0.9
@@ -88,6 +89,7 @@ def test_faces_without_a_difference_are_not_told_apart(tmp_path: Path) -> None:
     assert scores["text"] < 0.7
 
 
+@pytest.mark.slow
 def test_the_border_learns_outside_the_face_only_and_is_kept_if_it_helps(tmp_path: Path) -> None:
     settings = replace(
         QUICK,
@@ -105,6 +107,7 @@ def test_the_border_learns_outside_the_face_only_and_is_kept_if_it_helps(tmp_pat
     assert not (model.reprogram.delta * (1 - model.reprogram.mask)).any()
 
 
+@pytest.mark.slow
 def test_resuming_after_a_kill_equals_no_kill(tmp_path: Path) -> None:
     class Killed(Exception):
         pass
