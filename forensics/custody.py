@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from forensics.errors import OutputError
@@ -41,9 +42,10 @@ def output_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     mistake. A folder that holds anything is refused unless `overwrite`, and even then only files of the
     same names are replaced. Raises OutputError.
     """
-    created = not path.exists()
+    made: list[Path] = []
     staging = path / f".partial-{os.getpid()}"
     try:
+        made += [folder for folder in (path, *path.parents) if not folder.exists()]
         if path.exists() and not path.is_dir():
             raise OutputError(f"{printable(path)}: is a file; name a folder for the outputs")
         if not overwrite and path.is_dir() and any(path.iterdir()):
@@ -52,20 +54,45 @@ def output_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             )
         staging.mkdir(parents=True)
     except OSError as error:
+        _remove_empty(made)
         raise OutputError(
             f"{printable(path)}: cannot be written to ({error.strerror}); name a folder that can"
         ) from error
     try:
         yield staging
-        for file in sorted(staging.iterdir()):
-            os.replace(file, path / file.name)
-        staging.rmdir()
+        _publish(staging, path)
     except BaseException as error:
         shutil.rmtree(staging, ignore_errors=True)
-        if created and not any(path.iterdir()):
-            path.rmdir()
+        _remove_empty(made)
         if isinstance(error, OSError):
             raise OutputError(
                 f"{printable(path)}: the outputs could not be written ({error.strerror}); nothing was kept"
             ) from error
         raise
+
+
+def _publish(staging: Path, path: Path) -> None:
+    """Move every staged file into `path`; when one cannot be, those that replaced nothing go again."""
+    files = sorted(staging.iterdir())
+    for file in files:
+        if (path / file.name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, f"{file.name} is a folder there")
+    added: list[Path] = []
+    try:
+        for file in files:
+            target = path / file.name
+            if not target.exists():
+                added.append(target)
+            os.replace(file, target)
+        staging.rmdir()
+    except BaseException:
+        for target in added:
+            target.unlink(missing_ok=True)
+        raise
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove the folders, innermost first, that are there and empty."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()

@@ -12,10 +12,12 @@ import torch
 from face.align import make_crops
 from face.detect import FaceDetector
 from face.embed import IdentityEmbedder
+from face.errors import FaceError
 from face.manual import ManualFaces
 from face.quality import QUALITY_SPEC, QualityLimits, assess
 from face.track import Tracker
 from face.types import CropSpec, FaceCrops, FaceDetections, FaceQuality, IdentityEmbeddings
+from forensics.errors import UsageFault
 from video.frames import FrameBatch
 
 
@@ -66,13 +68,15 @@ class FrontHalf:
     def gather(self, batch: FrameBatch, tracker: Tracker, manual: ManualFaces) -> Evidence:
         """Detect, embed, assess and track the faces of the next chunk of a video.
 
-        `manual` adds the faces the user pointed out. Raises FaceError when one lies outside the picture.
+        `manual` adds the faces the user pointed out. Raises UsageFault when one lies outside the picture.
         """
         frames = torch.from_numpy(batch.data).to(self.device)
         height, width = batch.data.shape[1:3]
-        detections = manual.add(
-            self.detector.detect(batch.data), batch.pts_seconds, frame_height=height, frame_width=width
-        )
+        found = self.detector.detect(batch.data)
+        try:
+            detections = manual.add(found, batch.pts_seconds, frame_height=height, frame_width=width)
+        except FaceError as error:
+            raise UsageFault(f"{error}; give a box inside it") from error
         crops: dict[CropSpec, FaceCrops] = {}
         for spec in {QUALITY_SPEC, *(embedder.spec for embedder in self.embedders)}:
             crops[spec] = make_crops(frames, detections, spec)

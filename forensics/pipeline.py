@@ -16,7 +16,7 @@ from face.track import Tracker, Tracks, TrackSettings
 from forensics.aggregate import TrackFinding, find_in_track, find_in_video
 from forensics.custody import FramesDigest
 from forensics.detector import Detector
-from forensics.errors import ForensicsError
+from forensics.errors import ForensicsError, UsageFault
 from forensics.evidence import Evidence
 from forensics.models import Models
 from forensics.prefetch import prefetched
@@ -35,6 +35,7 @@ from forensics.report.model import (
 from forensics.run_facts import RunClock, tool_version
 from forensics.scores import FrameScores
 from forensics.settings import AnalysisSettings
+from video.errors import printable
 from video.probe import probe
 from video.reader import open_video
 from weights.streams import sha256_of
@@ -88,7 +89,14 @@ def analyze_video(
                 progress(done, expected)
         delivery = reader.delivery
     if sha256_of(path) != sha256:
-        raise ForensicsError(f"{path}: the file changed during the analysis; copy it somewhere quiet first")
+        raise ForensicsError(
+            f"{printable(path)}: the file changed during the analysis; copy it somewhere quiet first"
+        )
+    if not delivery.sampled:
+        raise UsageFault(
+            f"{printable(path)}: no frame lies between --start and --end; the file holds {delivery.decoded} "
+            f"frames up to {facts.duration_seconds} s"
+        )
     tracks = tracker.finish()
     runs = tuple(
         _detector_run(name, models.detectors.get(name), failures, chunks, tracks, settings)

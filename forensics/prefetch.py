@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 # How often a blocked producer looks whether its consumer has gone.
 _POLL_SECONDS = 0.1
+
+
+@contextmanager
+def _closing(items: Iterable[T]) -> Iterator[Iterable[T]]:
+    """`items`, closed at the end if it is a generator: left early, it would keep what it holds open."""
+    try:
+        yield items
+    finally:
+        if isinstance(items, Generator):
+            items.close()
 
 
 class _End:
@@ -37,9 +47,10 @@ class _Producer(Generic[T]):
     def _produce(self) -> None:
         error: BaseException | None = None
         try:
-            for item in self._items:
-                if not self._put(item):
-                    return
+            with _closing(self._items) as items:
+                for item in items:
+                    if not self._put(item):
+                        return
         except BaseException as failure:
             error = failure
         self._put(_End(error))

@@ -96,6 +96,13 @@ def test_a_video_gives_a_summary_and_files(clip: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("models")
+def test_a_window_past_the_end_is_no_missing_face(clip: Path, tmp_path: Path) -> None:
+    result = run(clip, "--start", "1000", "-o", tmp_path / "out")
+    assert_refused(result, ExitCode.USAGE, "clip.mp4", "no frame lies between")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("models")
 def test_json_goes_to_standard_output_alone(clip: Path) -> None:
     assert json.loads(run(clip, "--json").stdout)["verdict"]["label"] == "manipulation cues found"
 
@@ -123,6 +130,8 @@ def test_short_and_truncated_videos_are_analysed(tmp_path: Path, make: Callable[
         (["--detector", "repfdf"], ["repfdf", "did you mean 'repdfd'"]),
         (["--fps", "2", "--every", "3"], ["--fps and --every"]),
         (["--start", "5", "--end", "1"], ["--start and --end"]),
+        (["--fps", "nan"], ["--fps nan"]),
+        (["--start", "inf"], ["--start inf"]),
         (["--device", "tpu"], ["tpu", "choose"]),
         (["--backend", "vlc"], ["vlc", "pyav"]),
         (["--face-detector", "haar"], ["haar", "mtcnn"]),

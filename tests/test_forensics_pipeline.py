@@ -14,13 +14,13 @@ import media
 import pytest
 from stubs import StubDetector, stub_models
 
-from forensics.aggregate import Label, Reason
+from forensics.aggregate import Label, Reason, TrackFinding, find_in_video
 from forensics.errors import ForensicsError
 from forensics.models import Models
 from forensics.pipeline import analyze_video
 from forensics.prefetch import prefetched
 from forensics.report.json import report_json, write_json
-from forensics.report.model import Report, Status, person_name
+from forensics.report.model import DetectorRun, Report, Status, conclude, person_name
 from forensics.report.table import COLUMNS, write_table
 from forensics.settings import AnalysisSettings
 from video.sampling import Sampling
@@ -164,6 +164,18 @@ def test_file_names_that_are_not_utf8_survive(clip: Path, tmp_path: Path) -> Non
     report = analysed(odd, stub_models(StubDetector("a", rising)), "a")
     assert json.loads(report_json(report))["evidence"]["file_name"] == "clip\\xff\n.mp4"
     report_json(report).encode("utf-8")
+
+
+def test_the_headline_does_not_clear_people_who_were_not_judged() -> None:
+    clear = TrackFinding("a", 0, Label.NO_CUE, None, -2.0, 9, 0)
+    unknown = TrackFinding("a", 1, Label.INCONCLUSIVE, Reason.TOO_FEW_FRAMES, 3.0, 1, 0)
+
+    def verdict(*tracks: TrackFinding) -> str:
+        found = find_in_video("a", tracks)
+        return conclude((DetectorRun("a", Status.RAN, None, "logit", None, (), found),)).sentence
+
+    assert verdict(clear) == "no cue found"
+    assert verdict(clear, unknown) == "no cue found in 1 of 2 people; the others could not be judged"
 
 
 def test_people_are_lettered() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from typing import Any
 
 import click
@@ -60,8 +61,9 @@ class ForensicsGroup(click.Group):
 
     def _stop(self, ctx: click.Context, error: BaseException, message: str) -> None:
         if ctx.meta.get(DEBUG):
-            raise error
-        click.echo(f"forensics: {' '.join(message.split())}", err=True)
+            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        else:
+            click.echo(f"forensics: {' '.join(message.split())}", err=True)
         ctx.exit(int(exit_code_of(error)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -119,7 +120,9 @@ def model_options(command: Command) -> Command:
                 "--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True
             ),
             click.option(
-                "--min-frames", type=click.IntRange(min=1), help="Scored frames a finding needs [default: 3]."
+                "--min-frames",
+                type=click.IntRange(min=1),
+                help="Scored frames a finding needs [default: 3]; a still image has 1.",
             ),
         )
     ):
@@ -133,6 +136,10 @@ def sampling_of(options: dict[str, Any]) -> Sampling:
 
     window = {"start_seconds": options.pop("start"), "end_seconds": options.pop("end")}
     modes = {name: options.pop(name) for name in ("fps", "every", "frames", "all_frames")}
+    for name, value in (*window.items(), *modes.items()):
+        if isinstance(value, float) and not math.isfinite(value):
+            option = name.removesuffix("_seconds")
+            raise UsageFault(f"--{option} {value}: is no number of seconds or frames; give a finite one")
     chosen = [name for name, value in modes.items() if value]
     if len(chosen) > 1:
         names = " and ".join("--" + name.replace("_", "-") for name in chosen)

@@ -164,6 +164,12 @@ def conclude(runs: tuple[DetectorRun, ...]) -> Verdict:
         return _verdict(Label.INCONCLUSIVE, Reason.DETECTOR_FAILED)
     rank = {Label.CUES: 2, Label.INCONCLUSIVE: 1, Label.NO_CUE: 0}
     worst = max(findings, key=lambda finding: rank[finding.label])
+    judged = sum(track.label is Label.NO_CUE for track in worst.tracks)
+    if worst.label is Label.NO_CUE and judged < len(worst.tracks):
+        # A headline must not clear people who were never judged.
+        people = len(worst.tracks)
+        sentence = f"{Label.NO_CUE.value} in {judged} of {people} people; the others could not be judged"
+        return Verdict(worst.label, None, sentence)
     return _verdict(worst.label, worst.reason)
 
 
