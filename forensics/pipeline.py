@@ -69,7 +69,7 @@ def analyze_video(
     """
     clock = RunClock()
     facts = probe(path)
-    sha256 = sha256_of(path)
+    sha256, size_bytes = sha256_of(path), path.stat().st_size
     digest = FramesDigest()
     tracker = Tracker(TrackSettings(same_person_similarity=models.front.embedders[0].same_person_similarity))
     manual = ManualFaces(settings.manual_faces)
@@ -88,7 +88,7 @@ def analyze_video(
                 done += len(batch)
                 progress(done, expected)
         delivery = reader.delivery
-    if sha256_of(path) != sha256:
+    if not _still_is(path, sha256):
         raise ForensicsError(
             f"{printable(path)}: the file changed during the analysis; copy it somewhere quiet first"
         )
@@ -107,7 +107,7 @@ def analyze_video(
         tool_version=tool_version(),
         evidence=EvidenceFacts(
             file_name=os.fsencode(path.name).decode("utf-8", "backslashreplace"),
-            size_bytes=path.stat().st_size,
+            size_bytes=size_bytes,
             sha256=sha256,
             probe=facts,
             delivery=delivery,
@@ -123,6 +123,14 @@ def analyze_video(
         faces=tuple(_final_rows(chunks, tracks, failures)),
         run=clock.facts(models.device),
     )
+
+
+def _still_is(path: Path, sha256: str) -> bool:
+    """Whether the file is there, can be read and has that digest."""
+    try:
+        return sha256_of(path) == sha256
+    except OSError:
+        return False
 
 
 def _unused(manual: ManualFaces) -> tuple[str, ...]:

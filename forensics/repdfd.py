@@ -15,7 +15,6 @@ from torch import nn
 from torch.nn import functional
 
 from face.types import CropSpec
-from forensics.errors import ForensicsError
 from forensics.face2text import (
     FAKE_PROMPT,
     FIXED_FAKE_PROMPT,
@@ -72,7 +71,7 @@ class RepDFDConfig:
 
     @staticmethod
     def from_json(text: str) -> RepDFDConfig:
-        """Raises ValueError, TypeError or KeyError for a record of another form."""
+        """Raises ValueError, TypeError, KeyError or AttributeError for a record of another form."""
         fields: dict[str, Any] = json.loads(text)
         vocabulary = tuple(fields["text"].pop("vocabulary"))
         return RepDFDConfig(
@@ -195,8 +194,10 @@ def read_config(path: Path) -> RepDFDConfig:
         )
     try:
         return RepDFDConfig.from_json(text)
-    except (ValueError, TypeError, KeyError) as error:
-        raise CorruptWeightsError(f"{path}: its configuration cannot be read ({error})") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CorruptWeightsError(
+            f"{path}: its configuration cannot be read ({error}); train one again"
+        ) from error
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -208,11 +209,20 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def load_learnt(model: RepDFD, tensors: Mapping[str, torch.Tensor]) -> RepDFD:
-    """Load the learnt parts into `model`; every key but the image tower's must be there, and no other."""
-    missing, unexpected = model.load_state_dict(dict(tensors), strict=False)
+    """Load the learnt parts into `model`; every key but the image tower's must be there, and no other.
+
+    Raises CorruptWeightsError for other keys or shapes, and for values that are not finite.
+    """
+    try:
+        missing, unexpected = model.load_state_dict(dict(tensors), strict=False)
+    except RuntimeError as error:
+        cause = " ".join(str(error).split())
+        raise CorruptWeightsError(f"RepDFD checkpoint: {cause}; use another") from error
     missing = [key for key in missing if not key.startswith("image_tower.")]
     if missing or unexpected:
-        raise CorruptWeightsError(f"RepDFD checkpoint: keys missing {missing}, keys unexpected {unexpected}")
+        raise CorruptWeightsError(
+            f"RepDFD checkpoint: keys missing {missing}, keys unexpected {unexpected}; use another"
+        )
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise ForensicsError("RepDFD checkpoint: it holds values that are not finite; use another")
+        raise CorruptWeightsError("RepDFD checkpoint: it holds values that are not finite; use another")
     return model

@@ -187,10 +187,12 @@ def test_interrupts_and_faults_are_one_line(
     assert_refused(run(clip), code)
 
 
-def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+def test_debug_shows_the_traceback_and_keeps_the_exit_code(tmp_path: Path) -> None:
     result = run(tmp_path / "none.mp4", "--debug")
-    assert result.exception is not None
-    assert type(result.exception).__name__ == "UnreadableVideoError"
+    assert result.exit_code == ExitCode.INPUT
+    assert result.stderr.startswith("Traceback")
+    assert "UnreadableVideoError" in result.stderr
+    assert "none.mp4" in result.stderr
 
 
 def test_help_does_not_load_torch() -> None:

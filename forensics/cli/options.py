@@ -185,7 +185,8 @@ def settings_of(options: dict[str, Any]) -> AnalysisSettings:
         quality=QualityLimits() if smallest is None else QualityLimits(min_size_pixels=float(smallest)),
         manual_faces=manual_faces,
         sampling=sampling_of(options),
-        detectors=options.pop("detectors") or DEFAULT_DETECTORS,
+        # Named twice, a detector would be reported twice.
+        detectors=tuple(dict.fromkeys(options.pop("detectors"))) or DEFAULT_DETECTORS,
         prompt=None if prompt is None else PromptMode(prompt),
         weights=options.pop("weights"),
         device=options.pop("device"),
