@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import permutations
+
 import numpy as np
 import pytest
 
-from forensics.aggregate import Label, Reason, Thresholds, TrackFinding, find_in_track, find_in_video
-from forensics.scores import Abstention, FrameScores, ScoreKind, abstain_where_not_finite
+from forensics.aggregate import (
+    NO_VERDICT_REASONS,
+    Label,
+    Reason,
+    Thresholds,
+    TrackFinding,
+    find_in_track,
+    find_in_video,
+)
+from forensics.scores import FrameScores, ScoreKind, abstain_where_not_finite
 
 LIMITS = Thresholds(cue=1.0, clear=-1.0, source="test")
 
@@ -36,10 +47,70 @@ def test_a_track_is_judged_by_the_mean_of_its_scored_faces(
     assert finding.scored + finding.abstained == len(values)
 
 
+@pytest.mark.parametrize(
+    ("mean", "label", "reason"),
+    [
+        (1.0, Label.CUES, None),
+        (np.nextafter(1.0, 0), Label.INCONCLUSIVE, Reason.BETWEEN_THRESHOLDS),
+        (np.nextafter(-1.0, 0), Label.INCONCLUSIVE, Reason.BETWEEN_THRESHOLDS),
+        (-1.0, Label.NO_CUE, None),
+    ],
+)
+def test_the_thresholds_themselves_count(mean: float, label: Label, reason: Reason | None) -> None:
+    finding = find_in_track(scores_of([mean] * 4, [0] * 4), 0, LIMITS)
+    assert (finding.label, finding.reason) == (label, reason)
+
+
+def test_where_both_thresholds_are_one_nothing_lies_between() -> None:
+    midpoint = Thresholds(0.0, 0.0, "test")
+    labels = [find_in_track(scores_of([x] * 3, [0] * 3), 0, midpoint).label for x in (-0.1, 0.0, 0.1)]
+    assert labels == [Label.NO_CUE, Label.CUES, Label.CUES]
+
+
+@pytest.mark.parametrize("clear", [1.5, float("nan")])
+def test_thresholds_in_the_wrong_order_are_refused(clear: float) -> None:
+    with pytest.raises(ValueError, match="must not exceed"):
+        Thresholds(cue=1.0, clear=clear, source="test")
+
+
+@pytest.mark.parametrize(("min_frames", "reason"), [(1, None), (2, None), (3, Reason.TOO_FEW_FRAMES)])
+def test_how_many_scored_frames_are_enough_is_a_setting(min_frames: int, reason: Reason | None) -> None:
+    scores = scores_of([9.0, np.nan, 9.0, np.nan], [0] * 4)
+    finding = find_in_track(scores, 0, LIMITS, min_frames=min_frames)
+    assert finding.reason is reason
+    assert (finding.scored, finding.abstained, finding.mean_score) == (2, 2, 9.0)
+
+
+def test_abstentions_do_not_move_the_mean() -> None:
+    with_gaps = find_in_track(scores_of([np.nan, 1.0, 2.0, np.inf, 3.0], [0] * 5), 0, LIMITS)
+    assert (with_gaps.mean_score, with_gaps.scored, with_gaps.abstained) == (2.0, 3, 2)
+
+
+def test_nothing_scored_has_no_mean() -> None:
+    assert find_in_track(scores_of([np.nan] * 5, [0] * 5), 0, LIMITS).mean_score is None
+    assert find_in_track(scores_of([1.0], [7]), 0, LIMITS).mean_score is None
+
+
 def test_people_are_never_pooled() -> None:
-    scores = scores_of([5.0, 5.0, 5.0, -5.0, -5.0, -5.0], [0, 0, 0, 1, 1, 1])
-    assert find_in_track(scores, 0, LIMITS).mean_score == 5.0
-    assert find_in_track(scores, 1, LIMITS).mean_score == -5.0
+    scores = scores_of([5.0, -5.0, 5.0, -5.0, 5.0, -5.0], [0, 1, 0, 1, 0, 1])
+    findings = [find_in_track(scores, track, LIMITS) for track in (0, 1)]
+    assert [finding.mean_score for finding in findings] == [5.0, -5.0]
+    assert [finding.scored for finding in findings] == [3, 3]
+    video = find_in_video("stub", findings)
+    # Pooled, their mean of 0 would be undecided.
+    assert (video.label, video.most_suspicious) == (Label.CUES, 0)
+
+
+def test_one_person_short_of_frames_gets_none_from_another() -> None:
+    scores = scores_of([5.0, 5.0, 5.0, 5.0], [0, 0, 1, 1])
+    assert {find_in_track(scores, track, LIMITS).reason for track in (0, 1)} == {Reason.TOO_FEW_FRAMES}
+
+
+def test_a_whole_frame_detector_has_no_tracks() -> None:
+    score = np.zeros(2)
+    frames = FrameScores("stub", ScoreKind.LOGIT, score, None, np.arange(2), None, (None, None))
+    with pytest.raises(ValueError, match="whole frames"):
+        find_in_track(frames, 0, LIMITS)
 
 
 def test_the_order_of_arrival_does_not_matter() -> None:
@@ -67,29 +138,41 @@ POOR = finding(4, None, Reason.NOTHING_SCORED, Label.INCONCLUSIVE)
     ("tracks", "label", "reason", "top"),
     [
         ([], Label.INCONCLUSIVE, Reason.NO_FACE, None),
+        ([CUES], Label.CUES, None, 0),
+        ([CLEAR], Label.NO_CUE, None, 1),
         ([CLEAR, CUES], Label.CUES, None, 0),
+        ([CLEAR, UNDECIDED, CUES], Label.CUES, None, 0),
         ([CLEAR, UNDECIDED], Label.INCONCLUSIVE, Reason.BETWEEN_THRESHOLDS, 2),
+        ([UNDECIDED, PASSER_BY], Label.INCONCLUSIVE, Reason.BETWEEN_THRESHOLDS, 2),
         ([CLEAR, PASSER_BY, POOR], Label.NO_CUE, None, 1),
+        ([CUES, PASSER_BY, POOR], Label.CUES, None, 0),
         ([PASSER_BY, POOR], Label.INCONCLUSIVE, Reason.TOO_FEW_FRAMES, None),
         ([POOR], Label.INCONCLUSIVE, Reason.NOTHING_SCORED, None),
     ],
 )
-def test_the_video_takes_its_finding_from_its_people(
-    tracks: list[TrackFinding], label: Label, reason: Reason | None, top: int | None
+def test_the_video_takes_its_finding_from_its_people_in_any_order(
+    tracks: Sequence[TrackFinding], label: Label, reason: Reason | None, top: int | None
 ) -> None:
-    video = find_in_video("stub", tracks)
-    assert (video.label, video.reason, video.most_suspicious) == (label, reason, top)
+    for order in permutations(tracks):
+        video = find_in_video("stub", order)
+        assert (video.label, video.reason, video.most_suspicious) == (label, reason, top)
+        assert video.tracks == order
 
 
-def test_outputs_that_are_not_finite_become_abstentions_and_reasons_stand() -> None:
-    score, reasons = abstain_where_not_finite(
-        np.array([1.0, np.inf, np.nan]), (None, None, Abstention.BLURRED)
-    )
-    assert reasons == (None, Abstention.NOT_FINITE, Abstention.BLURRED)
-    np.testing.assert_array_equal(score, [1.0, np.nan, np.nan])
+def test_a_passer_by_is_never_the_most_suspicious() -> None:
+    louder = finding(5, 99.0, Reason.TOO_FEW_FRAMES, Label.INCONCLUSIVE)
+    assert find_in_video("stub", [CLEAR, louder]).most_suspicious == CLEAR.track
 
 
-def test_a_score_without_a_reason_to_abstain_must_be_finite() -> None:
-    frames = np.arange(1)
-    with pytest.raises(ValueError, match="finite"):
-        FrameScores("stub", ScoreKind.LOGIT, np.array([np.inf]), None, frames, None, (None,))
+def test_of_two_equally_suspicious_people_the_first_is_named() -> None:
+    twins = [finding(track, -2.0, None, Label.NO_CUE) for track in (4, 2, 3)]
+    assert find_in_video("stub", twins).most_suspicious == 2
+
+
+def test_only_an_undecided_score_is_a_verdict_among_the_inconclusive() -> None:
+    assert set(Reason) - NO_VERDICT_REASONS == {Reason.BETWEEN_THRESHOLDS}
+
+
+def test_no_label_calls_a_video_real_or_fake() -> None:
+    words = " ".join([*Label, *(reason.sentence for reason in Reason)])
+    assert not {"real", "fake", "authentic", "genuine"} & set(words.split())

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
 import math
-import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import media
 import pytest
 from stubs import StubDetector, stub_models
 
-from forensics.aggregate import Label, Reason, TrackFinding, find_in_video
+from forensics.aggregate import Label, Reason
 from forensics.errors import ForensicsError
 from forensics.models import Models
 from forensics.pipeline import analyze_video
-from forensics.prefetch import prefetched
-from forensics.report.json import report_json, write_json
-from forensics.report.model import DetectorRun, Report, Status, conclude, person_name
-from forensics.report.table import COLUMNS, write_table
+from forensics.report.json import report_json
+from forensics.report.model import Report, Status
 from forensics.settings import AnalysisSettings
 from video.sampling import Sampling
 
@@ -144,62 +141,3 @@ def test_a_truncated_file_is_warned_about(tmp_path: Path) -> None:
     report = analysed(media.truncated(tmp_path / "cut.mp4"), stub_models(StubDetector("a", rising)), "a")
     assert report.warnings
     assert report.evidence.delivery.declared != report.evidence.delivery.decoded
-
-
-def test_the_files_hold_every_row_and_no_identity_vector(clip: Path, tmp_path: Path) -> None:
-    report = analysed(clip, stub_models(StubDetector("a", rising)), "a")
-    plain = json.loads(write_json(report, tmp_path).read_text(encoding="utf-8"))
-    assert plain["evidence"]["file_name"] == "clip.mp4"
-    assert str(clip.parent) not in json.dumps(plain)
-    assert "identity" not in plain["people"][0]
-    with write_table(report, tmp_path).open(newline="") as file:
-        rows = list(csv.reader(file))
-    assert tuple(rows[0]) == COLUMNS
-    assert [float(row[COLUMNS.index("score")]) for row in rows[1:]] == [rising(n) for n in range(10)]
-
-
-def test_file_names_that_are_not_utf8_survive(clip: Path, tmp_path: Path) -> None:
-    odd = tmp_path / b"clip\xff\n.mp4".decode("utf-8", "surrogateescape")
-    odd.write_bytes(clip.read_bytes())
-    report = analysed(odd, stub_models(StubDetector("a", rising)), "a")
-    assert json.loads(report_json(report))["evidence"]["file_name"] == "clip\\xff\n.mp4"
-    report_json(report).encode("utf-8")
-
-
-def test_the_headline_does_not_clear_people_who_were_not_judged() -> None:
-    clear = TrackFinding("a", 0, Label.NO_CUE, None, -2.0, 9, 0)
-    unknown = TrackFinding("a", 1, Label.INCONCLUSIVE, Reason.TOO_FEW_FRAMES, 3.0, 1, 0)
-
-    def verdict(*tracks: TrackFinding) -> str:
-        found = find_in_video("a", tracks)
-        return conclude((DetectorRun("a", Status.RAN, None, "logit", None, (), found),)).sentence
-
-    assert verdict(clear) == "no cue found"
-    assert verdict(clear, unknown) == "no cue found in 1 of 2 people; the others could not be judged"
-
-
-def test_people_are_lettered() -> None:
-    assert [person_name(track) for track in (0, 25, 26, 27, 52)] == [
-        "person A",
-        "person Z",
-        "person AA",
-        "person AB",
-        "person BA",
-    ]
-
-
-def test_prefetching_keeps_order_passes_errors_on_and_leaves_no_thread() -> None:
-    def numbers() -> Iterator[int]:
-        yield from range(5)
-        raise KeyError("end")
-
-    threads = threading.active_count()
-    seen = []
-    with pytest.raises(KeyError), prefetched(numbers()) as items:
-        seen.extend(items)
-    with prefetched(iter(range(1000))) as items:
-        assert next(items) == 0
-    assert threading.active_count() == threads
-
-    with prefetched(iter(range(5))) as items:
-        assert list(items) == [0, 1, 2, 3, 4]
