@@ -37,7 +37,6 @@ FACTS = {
         spec=CropSpec(ARCFACE_SIDE, alignment=Alignment.ARCFACE),
         same_person_similarity=ARCFACE_SAME_PERSON_SIMILARITY,
         basis=ARCFACE_BASIS,
-        measured=False,
     )
     for name in ("arcface", "arcface-large")
 }

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from face.errors import FaceError, check_paths
+from face.facts import DetectorFacts, FindingMeasured
 from face.types import FaceDetections
 
 
@@ -51,7 +52,7 @@ class FaceDetector(Protocol):
 
 @dataclass(frozen=True)
 class _Entry:
-    weights: tuple[str, ...]
+    facts: DetectorFacts
     load: Callable[[Mapping[str, Path], torch.device, DetectSettings], FaceDetector]
 
 
@@ -75,10 +76,38 @@ def _load_yunet(paths: Mapping[str, Path], device: torch.device, settings: Detec
 
 _SCRFD_WEIGHT = "scrfd-10g"
 _YUNET_WEIGHT = "yunet-2023mar"
+_MACHINE = "one thread of a shared 2-core x86-64"
+# OpenCV's network runs with as many threads as there are cores.
+_MACHINE_OPENCV = "2 threads of the same, file of May 2026"
+_GREY = "300 of LFW in grey, 350 px"
+_AGES = "300 of UTKFace, 200 px"
+_VIDEO_CROPS = "300 video crops of YouTube Faces"
+_MTCNN = DetectorFacts(
+    "mtcnn",
+    "three cascaded networks (Zhang et al. 2016)",
+    shipped_in="facenet-pytorch",
+    licence="MIT",
+    measurements=(
+        FindingMeasured(_GREY, 0.993, 0.0, 17.0, _MACHINE),
+        FindingMeasured(_AGES, 1.0, 0.0, 13.3, _MACHINE),
+        FindingMeasured(_VIDEO_CROPS, 0.977, 0.023, 16.0, _MACHINE),
+    ),
+)
+_SCRFD = DetectorFacts("scrfd", "SCRFD-10G (Guo et al. 2022)", weights=(_SCRFD_WEIGHT,))
+_YUNET = DetectorFacts(
+    "yunet",
+    "OpenCV's YuNet, on the CPU (Wu et al. 2023)",
+    weights=(_YUNET_WEIGHT,),
+    measurements=(
+        FindingMeasured(_GREY, 1.0, 0.0, 5.4, _MACHINE_OPENCV),
+        FindingMeasured(_AGES, 1.0, 0.0, 2.5, _MACHINE_OPENCV),
+        FindingMeasured(_VIDEO_CROPS, 0.990, 0.023, 2.2, _MACHINE_OPENCV),
+    ),
+)
 _DETECTORS = {
-    "mtcnn": _Entry((), _load_mtcnn),
-    "scrfd": _Entry((_SCRFD_WEIGHT,), _load_scrfd),
-    "yunet": _Entry((_YUNET_WEIGHT,), _load_yunet),
+    "mtcnn": _Entry(_MTCNN, _load_mtcnn),
+    "scrfd": _Entry(_SCRFD, _load_scrfd),
+    "yunet": _Entry(_YUNET, _load_yunet),
 }
 _NO_PATHS: Mapping[str, Path] = MappingProxyType({})
 
@@ -91,7 +120,12 @@ def detector_names() -> tuple[str, ...]:
 def detector_weights(name: str) -> tuple[str, ...]:
     """The names of the weights that a detector needs, beside what its package ships; FaceError for an
     unknown detector."""
-    return _entry(name).weights
+    return _entry(name).facts.weights
+
+
+def detector_facts(name: str) -> DetectorFacts:
+    """What is known of a face detector without loading it; FaceError for an unknown one."""
+    return _entry(name).facts
 
 
 def load_detector(
@@ -106,7 +140,7 @@ def load_detector(
     FaceError for an unknown name and for model files that are missing or cannot be used.
     """
     entry = _entry(name)
-    check_paths(f"the face detector {name}", entry.weights, model_paths)
+    check_paths(f"the face detector {name}", entry.facts.weights, model_paths)
     return entry.load(model_paths, device, settings)
 
 

@@ -30,7 +30,6 @@ FACTS = {
         same_person_similarity=0.6,
         basis="assumed, not measured on pairs: the weights cannot be had from a package index; set on the "
         "strict side, because pooling two people is worse than splitting one",
-        measured=False,
     )
 }
 

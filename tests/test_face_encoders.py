@@ -152,7 +152,7 @@ def test_iresnet100_has_the_published_names_and_shapes() -> None:
 
 
 def embedder(network: nn.Module, dimension: int) -> TorchEmbedder:
-    facts = EmbedderFacts("tiny", dimension, ALIGNED, 0.5, basis="made up", measured=False)
+    facts = EmbedderFacts("tiny", dimension, ALIGNED, 0.5, basis="made up")
     return TorchEmbedder(facts, network, device=CPU)
 
 

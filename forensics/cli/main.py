@@ -15,6 +15,7 @@ from forensics.cli.decoders import decoders_command
 from forensics.cli.demo import demo_command
 from forensics.cli.detectors import detectors_command
 from forensics.cli.doctor import doctor_command
+from forensics.cli.evaluate import evaluate_group
 from forensics.cli.options import DEBUG, debug_option
 from forensics.cli.train import train_group
 from forensics.cli.weights import weights_group
@@ -82,6 +83,7 @@ for command in (
     demo_command,
     detectors_command,
     doctor_command,
+    evaluate_group,
     train_group,
     weights_group,
 ):

@@ -68,12 +68,10 @@ def sampling_options(command: Command) -> Command:
     return command
 
 
-def face_options(command: Command) -> Command:
-    """How the video is decoded and its faces are found."""
+def search_options(command: Command) -> Command:
+    """What a face detector looks for."""
     for option in reversed(
         (
-            click.option("--backend", help="The video decoder; `forensics decoders` compares them."),
-            click.option("--face-detector", help="mtcnn, scrfd or yunet [default: mtcnn]."),
             click.option(
                 "--detect-size",
                 type=click.IntRange(min=32),
@@ -82,6 +80,19 @@ def face_options(command: Command) -> Command:
             click.option(
                 "--min-face", type=click.IntRange(min=1), help="The smallest face, in pixels [default: 40]."
             ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def face_options(command: Command) -> Command:
+    """How the video is decoded and its faces are found."""
+    for option in reversed(
+        (
+            click.option("--backend", help="The video decoder; `forensics decoders` compares them."),
+            click.option("--face-detector", help="mtcnn, scrfd or yunet [default: mtcnn]."),
+            search_options,
             click.option(
                 "--face",
                 "manual_faces",
