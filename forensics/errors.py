@@ -36,3 +36,9 @@ class OutputError(ForensicsError):
     """The outputs cannot be written where they were asked for."""
 
     exit_code = ExitCode.USAGE
+
+
+class CalibrationError(ForensicsError):
+    """The scores give no calibration, or a calibration file cannot be used for this analysis."""
+
+    exit_code = ExitCode.INPUT

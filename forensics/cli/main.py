@@ -10,6 +10,7 @@ import click
 
 from face.errors import FaceError
 from forensics.cli.analyze import analyze_command
+from forensics.cli.calibrate import calibrate_command
 from forensics.cli.data import data_group
 from forensics.cli.decoders import decoders_command
 from forensics.cli.demo import demo_command
@@ -78,6 +79,7 @@ def main() -> None:
 
 for command in (
     analyze_command,
+    calibrate_command,
     data_group,
     decoders_command,
     demo_command,

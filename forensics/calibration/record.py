@@ -1,0 +1,139 @@
+"""A calibration: what was fitted, on what, for which models, how good it is, and how it judges a case."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+
+from forensics.calibration.curve import ScoreModel
+from forensics.calibration.facts import Conditions, DataFacts, Digest, Figures, Input, Range, SeenConditions
+from forensics.calibration.verdict import CalibratedVerdict, no_score, out_of_domain, verdict_of
+from forensics.errors import CalibrationError
+from forensics.report.json import to_plain
+from forensics.report.model import ModelFile
+from video.errors import printable
+
+KIND: Final = "face-video-forensics calibration"
+SCHEMA_VERSION: Final = 1
+# Another prompt is another score; the other settings change which faces are averaged.
+DECISIVE_SETTING = "prompt"
+RECORDED_SETTINGS = (
+    DECISIVE_SETTING,
+    "sampling",
+    "sampling_amount",
+    "backend",
+    "face_detector",
+    "detect",
+    "quality",
+    "tracking_embedder",
+    "precision",
+    "min_frames",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """One calibration, as its file holds it. The model has one weight per input, in their order."""
+
+    kind: Literal["face-video-forensics calibration"] = KIND
+    schema_version: Literal[1] = SCHEMA_VERSION
+    tool_version: str
+    inputs: tuple[Input, ...]
+    model: ScoreModel
+    conditions: SeenConditions | None
+    data: DataFacts
+    figures: Figures
+    settings: dict[str, object]
+    weights: tuple[Digest, ...]
+
+    def __post_init__(self) -> None:
+        if not self.inputs or len(self.inputs) != len(self.model.weights):
+            raise ValueError("there must be as many inputs as weights of the model")
+        if not self.weights:
+            raise ValueError("the weights of the models are missing")
+
+    @property
+    def detectors(self) -> tuple[str, ...]:
+        """The detectors whose scores a judgement needs."""
+        return tuple(one.detector for one in self.inputs)
+
+    def check(
+        self, files: Iterable[ModelFile], settings: Mapping[str, object], *, path: Path
+    ) -> tuple[str, ...]:
+        """Refuse an analysis with other models than the calibration's; `path` names its file in messages.
+
+        `files` are the model files of the analysis, `settings` its facts as reports hold them. Returns a
+        warning for each setting that differs. Raises CalibrationError naming the weights that differ.
+        """
+        name = printable(path)
+        ours = {one.name: one.sha256 for one in self.weights}
+        theirs = {one.name: one.sha256 for one in weights_of(files, self.detectors)}
+        if differing := sorted(
+            weight for weight in {*ours, *theirs} if ours.get(weight) != theirs.get(weight)
+        ):
+            raise CalibrationError(
+                f"{name}: made for other weights ({', '.join(differing)} differ); calibrate again with these"
+            )
+        now = recorded_settings(settings)
+        changed = [key for key in self.settings if self.settings[key] != now.get(key)]
+        if DECISIVE_SETTING in changed:
+            raise CalibrationError(
+                f"{name}: made with {DECISIVE_SETTING} {self.settings[DECISIVE_SETTING]}, this analysis uses "
+                f"{now.get(DECISIVE_SETTING)}; choose the same, or calibrate again"
+            )
+        return tuple(
+            f"the calibration was made with {key} {self.settings[key]}, this analysis uses {now.get(key)}"
+            for key in changed
+        )
+
+    def judge(
+        self, scores: Mapping[str, float | None], conditions: Conditions | None = None
+    ) -> CalibratedVerdict:
+        """The verdict on a case from its score per detector, `None` where one abstained.
+
+        A case with a score, or `conditions`, outside what the calibration saw gets no likelihood ratio.
+        """
+        given: list[float] = []
+        outside: list[str] = []
+        for one in self.inputs:
+            score = scores.get(one.detector)
+            if score is None or not math.isfinite(score):
+                return no_score(one.detector)
+            given.append(score)
+            outside += _if_outside(f"score of {one.detector}", score, one.score)
+        if conditions is not None and self.conditions is not None:
+            seen = self.conditions
+            outside += _if_outside("face size in pixels", conditions.size_pixels, seen.size_pixels)
+            outside += _if_outside("sharpness", conditions.sharpness, seen.sharpness)
+        if outside:
+            return out_of_domain(outside)
+        log10_lr = float(self.model.log10_lrs(np.array([given]))[0])
+        bounds = self.model.bounds
+        return verdict_of(log10_lr, at_bound=log10_lr in (bounds.low, bounds.high))
+
+
+def weights_of(files: Iterable[ModelFile], detectors: Iterable[str]) -> tuple[Digest, ...]:
+    """The files the scores of `detectors` depend on: theirs, the face detector's and the encoders'."""
+    own = {f"detector {name}" for name in detectors}
+    digests = {
+        Digest(file.name, file.sha256)
+        for file in files
+        if file.used_by in own or not file.used_by.startswith("detector ")
+    }
+    return tuple(sorted(digests, key=lambda one: one.name))
+
+
+def recorded_settings(settings: Mapping[str, object]) -> dict[str, object]:
+    """The settings of an analysis that a calibration remembers, as JSON's own types."""
+    return {name: to_plain(settings[name]) for name in RECORDED_SETTINGS if name in settings}
+
+
+def _if_outside(what: str, value: float, seen: Range) -> list[str]:
+    if value in seen:
+        return []
+    return [f"{what} {value:.4g}, seen {seen.low:.4g} to {seen.high:.4g}"]
