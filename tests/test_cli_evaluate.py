@@ -107,6 +107,7 @@ def test_face_detectors_without_weights_are_listed_as_not_run(tmp_path: Path) ->
     assert result.exit_code == ExitCode.DONE, result.output
     assert "mtcnn" in result.stdout
     assert "threads: torch" in result.stdout
+    assert "yunet not run: its weight is not here; forensics weights fetch yunet-2023mar" in result.stdout
     plain = json.loads(run("evaluate", "face-detectors", tmp_path / "black.png", "--json", *options).stdout)
     assert plain["detectors"]["mtcnn"]["pictures"] == {"pictures": 1, "recall": 0, "extra_boxes": 0}
     assert plain["detectors"]["mtcnn"]["milliseconds"] > 0

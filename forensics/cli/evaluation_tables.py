@@ -78,12 +78,12 @@ def print_finding(figures: Mapping[str, FindingFigures], not_run: Mapping[str, s
             else (str(found.pictures), f"{found.recall:.3f}", f"{found.extra_boxes:.3f}")
         )
         summary.add_row(name, *cells, f"{of.milliseconds:.1f}")
-    for name, reason in not_run.items():
-        summary.add_row(name, f"not run: {reason}")
     for of_one in zip(*(of.videos for of in figures.values()), strict=True):
         first = of_one[0]
         videos.add_row(first.name, str(first.frames), *(f"{video.with_face:.3f}" for video in of_one))
     Console().print(summary)
+    for name, reason in not_run.items():
+        click.echo(f"{name} not run: {reason}")
     if videos.row_count:
         Console().print(videos)
     click.echo(machine)
