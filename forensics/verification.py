@@ -15,6 +15,7 @@ from face.align import make_crops
 from face.detect import FaceDetector
 from face.embed import IdentityEmbedder
 from face.types import CropSpec, FaceCrops
+from forensics.metrics import Interval, bootstrap_interval
 from forensics.pairs import PairSheet, check_both_kinds
 from forensics.pipeline import Progress, no_progress
 from video.reader import open_video
@@ -54,7 +55,7 @@ class VerificationFigures:
     pairs: int
     same: int
     auc: float
-    auc_interval: tuple[float, float]
+    auc_interval: Interval
     equal_error_rate: float
     equal_error_similarity: float
     similarity: float
@@ -110,8 +111,8 @@ def verification_figures(cosines: Cosines, labels: Labels, *, similarity: float)
     """The figures of [N] cosines whose `labels` [N] say whether each pair shows one person.
 
     The ROC is scikit-learn's; the equal error rate is where it crosses FMR = FNMR, linear between its
-    points. The interval of the AUC is a percentile bootstrap over the pairs of each kind: pairs that share
-    pictures make it too narrow. ValueError unless both kinds are there.
+    points. The interval of the AUC is a percentile bootstrap over the pairs: those that share pictures make
+    it too narrow. ValueError unless both kinds are there.
     """
     if labels.all() or not labels.any():
         raise ValueError("figures need pairs of one person and pairs of two")
@@ -129,7 +130,13 @@ def verification_figures(cosines: Cosines, labels: Labels, *, similarity: float)
         pairs=len(labels),
         same=int(np.count_nonzero(labels)),
         auc=float(auc(fmr, tpr)),
-        auc_interval=_auc_interval(cosines, labels),
+        auc_interval=bootstrap_interval(
+            lambda drawn: _auc_by_ranks(cosines[drawn], labels[drawn]),
+            labels,
+            groups=[str(number) for number in range(len(labels))],
+            resamples=BOOTSTRAP_RESAMPLES,
+            seed=BOOTSTRAP_SEED,
+        ),
         # FMR - FNMR climbs from -1 to 1 along the curve.
         equal_error_rate=float(np.interp(0, fmr - fnmr, fmr)),
         equal_error_similarity=float(np.interp(0, fmr - fnmr, limits)),
@@ -141,20 +148,8 @@ def verification_figures(cosines: Cosines, labels: Labels, *, similarity: float)
     )
 
 
-def _auc_interval(cosines: Cosines, labels: Labels) -> tuple[float, float]:
-    """95 % of the AUCs of resampled pairs; each resample keeps the numbers of both kinds."""
-    generator = np.random.default_rng(BOOTSTRAP_SEED)
-    kinds = [np.flatnonzero(labels), np.flatnonzero(~labels)]
-    resampled = []
-    for _ in range(BOOTSTRAP_RESAMPLES):
-        rows = np.concatenate([generator.choice(kind, len(kind)) for kind in kinds])
-        resampled.append(_auc_by_ranks(cosines[rows], labels[rows]))
-    low, high = np.quantile(resampled, [0.025, 0.975])
-    return float(low), float(high)
-
-
 def _auc_by_ranks(cosines: Cosines, labels: Labels) -> float:
-    """The same area as under the curve, by the ranks (Mann and Whitney): 20 times faster than the curve."""
+    """The same area as under the curve, by the ranks (Mann and Whitney): over ten times as fast."""
     same = int(np.count_nonzero(labels))
     beaten = rankdata(cosines)[labels].sum() - same * (same + 1) / 2
     return float(beaten / (same * (len(labels) - same)))

@@ -32,7 +32,7 @@ def test_separated_pairs_make_no_error() -> None:
     found = figures([0.9, 0.8], [0.1, 0.2, 0.3])
     assert (found.pairs, found.same) == (5, 2)
     assert found.auc == pytest.approx(1)
-    assert found.auc_interval == pytest.approx((1, 1))
+    assert (found.auc_interval.low, found.auc_interval.high) == (1, 1)
     assert found.equal_error_rate == pytest.approx(0)
     assert found.equal_error_similarity == pytest.approx(0.8)
     assert (found.accuracy, found.false_match_rate, found.false_non_match_rate) == (1, 0, 0)
@@ -96,7 +96,7 @@ def test_the_interval_holds_the_auc_and_narrows_with_more_pairs() -> None:
     widths = []
     for count in (30, 1000):
         found = figures(list(rng.normal(1, 1, count)), list(rng.normal(0, 1, count)))
-        low, high = found.auc_interval
+        low, high = found.auc_interval.low, found.auc_interval.high
         assert low < found.auc < high
         widths.append(high - low)
         # Two normals one deviation apart: AUC = Phi(1 / sqrt 2) = 0.760.

@@ -49,7 +49,7 @@ def _verification_rows(figures: Sequence[VerificationFigures]) -> list[tuple[str
         ("pairs of one person / of two", [f"{of.same} / {of.pairs - of.same}" for of in figures]),
         (
             "AUC (95 % interval)",
-            ["{:.4f} ({:.4f} to {:.4f})".format(of.auc, *of.auc_interval) for of in figures],
+            [f"{of.auc:.4f} ({of.auc_interval.low:.4f} to {of.auc_interval.high:.4f})" for of in figures],
         ),
         (
             "equal error rate",
