@@ -1,0 +1,196 @@
+"""Segments on constructed sequences with known answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from forensics.segments import DEFAULT_SETTINGS, Segment, SegmentKind, SegmentSettings, find_segments
+
+CUE, CLEAR = 1.3, 0.3
+OVER, OUT = SegmentKind.OVER_THRESHOLD, SegmentKind.STANDS_OUT
+
+
+def find(
+    score: npt.ArrayLike,
+    *,
+    seconds: npt.ArrayLike | None = None,
+    settings: SegmentSettings = DEFAULT_SETTINGS,
+) -> tuple[Segment, ...]:
+    """Segments of scores at four frames a second of a clip with 24, or at the times given."""
+    values = np.asarray(score, np.float64)
+    times = np.arange(len(values)) / 4 if seconds is None else np.asarray(seconds, np.float64)
+    return find_segments(
+        times, np.round(times * 24).astype(np.int64), values, cue=CUE, clear=CLEAR, settings=settings
+    )
+
+
+def spans(segments: tuple[Segment, ...]) -> list[tuple[SegmentKind, float, float]]:
+    return [(part.kind, part.first_seconds, part.last_seconds) for part in segments]
+
+
+def steady(level: float, count: int, seed: int = 0) -> npt.NDArray[np.float64]:
+    return level + np.random.default_rng(seed).normal(0, 0.3, count)
+
+
+def test_a_part_over_the_threshold_is_found_with_its_frames_and_scores() -> None:
+    assert find([-2] * 10 + [2, 3, 4, 3, 2, 2] + [-2] * 10) == (
+        Segment(OVER, 2.5, 3.75, 60, 90, scored=6, mean_score=pytest.approx(16 / 6), peak_score=4.0),
+    )
+
+
+def test_a_whole_track_over_the_threshold_is_one_segment() -> None:
+    (part,) = find(steady(2.5, 80))
+    assert (part.kind, part.first_seconds, part.last_seconds, part.scored) == (OVER, 0.0, 19.75, 80)
+
+
+def test_the_thresholds_themselves_count() -> None:
+    assert spans(find([-2.0] * 8 + [CUE] * 4 + [CLEAR] * 4 + [-2.0] * 12)) == [(OVER, 2.0, 3.75)]
+    below = np.nextafter(CUE, 0)
+    assert spans(find([-0.1] * 8 + [below] * 4 + [-0.1] * 12)) == []
+    under = np.nextafter(CLEAR, 0)
+    assert spans(find([-0.1] * 8 + [CUE] * 4 + [under] * 4 + [-0.1] * 8)) == [(OVER, 2.0, 2.75)]
+
+
+def test_between_the_thresholds_a_segment_goes_on_but_none_begins() -> None:
+    middle = [0.8] * 6
+    assert spans(find([-0.1] * 8 + middle + [2.0] * 4 + middle + [-0.1] * 8)) == [(OVER, 2.0, 5.75)]
+    assert spans(find([-0.1] * 8 + middle + [-0.1] * 8)) == []
+
+
+@pytest.mark.parametrize("at", [0, 7, 15])
+def test_one_frame_does_not_make_a_segment(at: int) -> None:
+    score = np.full(16, -1.0)
+    score[at] = 9.0
+    assert find(score) == ()
+
+
+@pytest.mark.parametrize("at", [0, 7, 15])
+def test_one_frame_does_not_break_a_segment(at: int) -> None:
+    score = np.full(16, 2.0)
+    score[at] = -9.0
+    assert spans(find(score)) == [(OVER, 0.0, 3.75)]
+
+
+def test_at_full_frame_rate_a_flash_of_some_frames_neither_makes_nor_breaks_a_segment() -> None:
+    times = np.arange(100) / 25
+    flash = (times >= 2) & (times < 2.2)
+    assert find(np.where(flash, 9.0, -1.0), seconds=times) == ()
+    assert spans(find(np.where(flash, -9.0, 2.0), seconds=times)) == [(OVER, 0.0, 3.96)]
+
+
+def test_a_segment_has_a_least_length_and_a_least_number_of_scores() -> None:
+    short = [-1.0] * 8 + [2.0] * 3 + [-1.0] * 8
+    assert find(short) == ()
+    assert len(find(short, settings=SegmentSettings(min_seconds=0.5))) == 1
+    assert find(short, settings=SegmentSettings(min_seconds=0.5, min_scored=4)) == ()
+
+
+def test_missing_detections_and_abstentions_do_not_end_a_segment() -> None:
+    score = np.array([-1.0] * 8 + [2.0] * 12 + [-1.0] * 8)
+    score[[10, 11, 12, 13]] = np.nan
+    score[15] = np.inf
+    (part,) = find(score)
+    assert (part.first_seconds, part.last_seconds, part.scored, part.mean_score) == (2.0, 4.75, 7, 2.0)
+    seen = np.r_[0:11, 14:28]
+    (part,) = find(score[seen], seconds=seen / 4)
+    assert (part.first_seconds, part.last_seconds) == (2.0, 4.75)
+
+
+@pytest.mark.parametrize(("away", "parts"), [(2.0, 1), (2.25, 2)])
+def test_a_gap_longer_than_the_limit_ends_a_segment(away: float, parts: int) -> None:
+    times = np.r_[np.arange(8) / 4, 1.75 + away + np.arange(8) / 4]
+    assert len(find(np.full(16, 2.0), seconds=times)) == parts
+    # The same time without a score because the detector abstained.
+    filled = np.r_[times, 1.75 + np.arange(1, round(away * 4)) / 4]
+    score = np.r_[np.full(16, 2.0), np.full(len(filled) - 16, np.nan)]
+    assert len(find(score, seconds=filled)) == parts
+
+
+def test_frames_sampled_far_apart_are_neighbours_all_the_same() -> None:
+    assert spans(find([2.0] * 6, seconds=np.arange(6) * 30.0)) == [(OVER, 0.0, 150.0)]
+
+
+def test_a_part_far_above_the_rest_of_the_face_stands_out() -> None:
+    score = np.r_[steady(-2.9, 16), steady(-0.5, 12, 1), steady(-2.7, 12, 2)]
+    (part,) = find(score)
+    assert (part.kind, part.first_seconds, part.last_seconds) == (OUT, 4.0, 6.75)
+    assert part.mean_score == pytest.approx(score[16:28].mean())
+
+
+def test_noise_slow_change_and_small_steps_do_not_stand_out() -> None:
+    assert find(steady(-2.0, 400)) == ()
+    assert find(np.r_[steady(-2.9, 16), steady(-2.0, 12, 1), steady(-2.9, 12, 2)]) == ()
+    assert find(-2 + 0.9 * np.sin(np.arange(160) / 20)) == ()
+
+
+def test_how_far_a_part_must_lie_above_grows_with_the_spread_of_the_rest() -> None:
+    calm = np.r_[np.tile([-3.0, -3.1], 10), [-1.3] * 6, np.tile([-3.0, -3.1], 10)]
+    assert spans(find(calm)) == [(OUT, 5.0, 6.25)]
+    restless = np.r_[np.tile([-2.2, -3.8], 10), [-1.3] * 6, np.tile([-2.2, -3.8], 10)]
+    assert find(restless) == ()
+
+
+def test_what_is_half_of_the_track_or_more_stands_out_from_nothing() -> None:
+    less = [-4.0] * 22 + [-1.0] * 18
+    more = [-4.0] * 18 + [-1.0] * 22
+    assert spans(find(less)) == [(OUT, 5.5, 9.75)]
+    assert find(more) == ()
+
+
+def test_nothing_stands_out_inside_or_through_a_part_over_the_threshold() -> None:
+    score = [-4.0] * 30 + [-1.0] * 6 + [2.0] * 6 + [-1.0] * 6 + [-4.0] * 30
+    assert spans(find(score)) == [(OUT, 7.5, 8.75), (OVER, 9.0, 10.25), (OUT, 10.5, 11.75)]
+
+
+def test_segments_come_in_order_of_time() -> None:
+    score = [-4.0] * 20 + [2.0] * 6 + [-4.0] * 20 + [-1.0] * 6 + [-4.0] * 20
+    assert [part.kind for part in find(score)] == [OVER, OUT]
+
+
+def test_the_order_of_arrival_does_not_matter() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(60):
+        count = int(rng.integers(1, 80))
+        score = np.cumsum(rng.normal(0, 0.8, count)) - 1.0
+        score[rng.random(count) < 0.1] = np.nan
+        index = np.cumsum(rng.integers(1, 20, count))
+        seconds = index / 24
+        expected = find_segments(seconds, index, score, cue=CUE, clear=CLEAR)
+        for _ in range(3):
+            mixed = rng.permutation(count)
+            again = find_segments(seconds[mixed], index[mixed], score[mixed], cue=CUE, clear=CLEAR)
+            assert again == expected
+
+
+@pytest.mark.parametrize("score", [[], [5.0], [5.0, 5.0], [np.nan] * 9])
+def test_too_little_to_see_has_no_segment(score: list[float]) -> None:
+    assert find(score) == ()
+
+
+def test_arrays_and_thresholds_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 scores"):
+        find_segments(np.zeros(2), np.zeros(2, np.int64), np.zeros(3), cue=1, clear=0)
+    with pytest.raises(ValueError, match="must not exceed"):
+        find_segments(np.zeros(2), np.zeros(2, np.int64), np.zeros(2), cue=0, clear=1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"min_seconds": -1},
+        {"max_gap_seconds": float("nan")},
+        {"smoothing_seconds": -1},
+        {"min_excess": 0},
+        {"min_excess_deviations": -1},
+        {"min_scored": 0},
+        {"max_gap_steps": 0.5},
+        {"max_share": 0.6},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(change: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        replace(SegmentSettings(), **change)  # type: ignore[arg-type]
