@@ -19,12 +19,12 @@ def load_calibration(path: Path) -> Calibration:
     name = printable(path)
     try:
         text = path.read_text(encoding="utf-8")
-        plain = json.loads(text)
+        plain = json.loads(text, parse_constant=_refuse_constant)
     except OSError as error:
         raise CalibrationError(
             f"{name}: cannot be read ({error.strerror}); name a calibration file"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CalibrationError(f"{name}: is damaged or no calibration ({error}); make it again") from error
     if not isinstance(plain, dict) or plain.get("kind") != KIND:
         raise CalibrationError(f"{name}: is no calibration; make one with `forensics calibrate`")
@@ -59,3 +59,8 @@ def save_calibration(calibration: Calibration, path: Path, *, overwrite: bool = 
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise OutputError(f"{name}: cannot be written ({error.strerror}); name a file that can") from error
+
+
+def _refuse_constant(name: str) -> None:
+    """NaN and the infinities are no JSON, though Python reads them."""
+    raise ValueError(f"{name} is no number")

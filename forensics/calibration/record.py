@@ -20,10 +20,10 @@ from video.errors import printable
 
 KIND: Final = "face-video-forensics calibration"
 SCHEMA_VERSION: Final = 1
-# Another prompt is another score; the other settings change which faces are averaged.
-DECISIVE_SETTING = "prompt"
+# These make another score of the same face or frame; the others change which ones are averaged.
+DECISIVE_SETTINGS = ("prompt", "head", "crops")
 RECORDED_SETTINGS = (
-    DECISIVE_SETTING,
+    *DECISIVE_SETTINGS,
     "sampling",
     "sampling_amount",
     "backend",
@@ -54,6 +54,8 @@ class Calibration:
     def __post_init__(self) -> None:
         if not self.inputs or len(self.inputs) != len(self.model.weights):
             raise ValueError("there must be as many inputs as weights of the model")
+        if len(set(self.detectors)) < len(self.inputs):
+            raise ValueError("a detector is named twice")
         if not self.weights:
             raise ValueError("the weights of the models are missing")
 
@@ -62,13 +64,12 @@ class Calibration:
         """The detectors whose scores a judgement needs."""
         return tuple(one.detector for one in self.inputs)
 
-    def check(
-        self, files: Iterable[ModelFile], settings: Mapping[str, object], *, path: Path
-    ) -> tuple[str, ...]:
+    def check(self, files: Iterable[ModelFile], settings: object, *, path: Path) -> tuple[str, ...]:
         """Refuse an analysis with other models than the calibration's; `path` names its file in messages.
 
         `files` are the model files of the analysis, `settings` its facts as reports hold them. Returns a
-        warning for each setting that differs. Raises CalibrationError naming the weights that differ.
+        warning for each setting that differs. Raises CalibrationError naming the weights that differ, or
+        the setting where it makes another score.
         """
         name = printable(path)
         ours = {one.name: one.sha256 for one in self.weights}
@@ -80,16 +81,20 @@ class Calibration:
                 f"{name}: made for other weights ({', '.join(differing)} differ); calibrate again with these"
             )
         now = recorded_settings(settings)
-        changed = [key for key in self.settings if self.settings[key] != now.get(key)]
-        if DECISIVE_SETTING in changed:
-            raise CalibrationError(
-                f"{name}: made with {DECISIVE_SETTING} {self.settings[DECISIVE_SETTING]}, this analysis uses "
-                f"{now.get(DECISIVE_SETTING)}; choose the same, or calibrate again"
-            )
-        return tuple(
-            f"the calibration was made with {key} {self.settings[key]}, this analysis uses {now.get(key)}"
-            for key in changed
-        )
+        warnings = []
+        for key, before in self.settings.items():
+            after = now.get(key)
+            if before == after:
+                continue
+            if key not in DECISIVE_SETTINGS:
+                warnings.append(f"the calibration was made with {key} {before}, this analysis uses {after}")
+            # None: no detector here has such a choice, so it makes no score that is judged.
+            elif before is not None and after is not None:
+                raise CalibrationError(
+                    f"{name}: made with {key} {before}, this analysis uses {after}; choose the same, or "
+                    "calibrate again"
+                )
+        return tuple(warnings)
 
     def judge(
         self, scores: Mapping[str, float | None], conditions: Conditions | None = None
@@ -128,9 +133,10 @@ def weights_of(files: Iterable[ModelFile], detectors: Iterable[str]) -> tuple[Di
     return tuple(sorted(digests, key=lambda one: one.name))
 
 
-def recorded_settings(settings: Mapping[str, object]) -> dict[str, object]:
-    """The settings of an analysis that a calibration remembers, as JSON's own types."""
-    return {name: to_plain(settings[name]) for name in RECORDED_SETTINGS if name in settings}
+def recorded_settings(settings: object) -> dict[str, object]:
+    """What a calibration remembers of the settings of an analysis, as JSON's own types."""
+    plain = to_plain(settings)
+    return {name: plain[name] for name in RECORDED_SETTINGS if name in plain}
 
 
 def _if_outside(what: str, value: float, seen: Range) -> list[str]:

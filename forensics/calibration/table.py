@@ -133,13 +133,15 @@ def _read_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, 
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
+            header = list(reader.fieldnames or ())
             rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         cause = error.strerror if isinstance(error, OSError) else error
         raise CalibrationError(f"{name}: cannot be read ({cause}); name a CSV file in UTF-8") from error
-    missing = [column for column in columns if column not in (reader.fieldnames or ())]
-    if missing:
+    if missing := [column for column in columns if column not in header]:
         raise CalibrationError(f"{name}: has no column {', '.join(missing)}; it needs {','.join(columns)}")
+    if len(set(header)) < len(header):
+        raise CalibrationError(f"{name}: names a column twice; keep one of them")
     for number, row in rows:
         if None in row or None in row.values():
             raise CalibrationError(f"{name}, line {number}: has more or fewer fields than the first line")
