@@ -13,9 +13,11 @@ import torch
 
 import forensics.detectors
 from forensics.aggregate import Thresholds
+from forensics.code_heads import HeadKind
 from forensics.errors import UsageFault
 from forensics.evidence import Evidence
 from forensics.face2text import PromptMode
+from forensics.frame_crops import CropLayout
 from forensics.scores import FrameScores
 from weights.results import WeightFile
 from weights.store import Store
@@ -45,13 +47,16 @@ class LoadOptions:
     """How to load a detector.
 
     `prompt` is for detectors with prompts, `None` means as it was trained; `weights` names a variant or a
-    file where a detector has several, `None` means its usual one.
+    file where a detector has several, `head` the decision where there are several on one embedding, `None`
+    means the usual one. `crops` are what a whole-frame detector of fixed input size looks at.
     """
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: Precision = Precision.FP32
     prompt: PromptMode | None = None
     weights: str | None = None
+    head: HeadKind | None = None
+    crops: CropLayout = CropLayout.CENTRE
 
 
 class Detector(Protocol):

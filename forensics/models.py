@@ -47,6 +47,8 @@ def load_options(settings: AnalysisSettings) -> LoadOptions:
         precision=settings.precision,
         prompt=settings.prompt,
         weights=settings.weights,
+        head=settings.head,
+        crops=settings.crops,
     )
 
 

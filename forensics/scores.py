@@ -25,6 +25,8 @@ class Abstention(StrEnum):
     EXTREME_POSE = "extreme_pose"
     CUT_OFF = "cut_off"
     NOT_FINITE = "not_finite"
+    # Of whole-frame detectors.
+    FRAME_TOO_SMALL = "frame_too_small"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class FrameScores:
     `score` [N] float64, higher = more fake, NaN exactly where the detector abstained; `probability` [N]
     float64 P(fake) in [0,1], or `None` for a detector that has none; `frame_index` [N] int64 frame
     numbers in the video; `track` [N] int64, or `None` for whole-frame detectors; `abstained` one reason
-    or `None` per item.
+    or `None` per item. `peak` [N] float64 is the highest score of a frame's crops where a detector looks at
+    several, NaN where it abstained; `score` is then their mean.
     """
 
     detector: str
@@ -44,18 +47,21 @@ class FrameScores:
     frame_index: npt.NDArray[np.int64]
     track: npt.NDArray[np.int64] | None
     abstained: tuple[Abstention | None, ...]
+    peak: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.abstained)
         arrays = [("score", self.score), ("frame_index", self.frame_index)]
         arrays += [("probability", self.probability)] if self.probability is not None else []
         arrays += [("track", self.track)] if self.track is not None else []
+        arrays += [("peak", self.peak)] if self.peak is not None else []
         for name, values in arrays:
             if values.shape != (count,):
                 raise ValueError(f"{name} must be [{count}], not {list(values.shape)}")
         silent = np.array([reason is not None for reason in self.abstained], dtype=bool)
-        if not np.array_equal(np.isnan(self.score), silent) or np.isinf(self.score).any():
-            raise ValueError("a score must be finite, or NaN with a reason to abstain")
+        for values in (self.score, self.score if self.peak is None else self.peak):
+            if not np.array_equal(np.isnan(values), silent) or np.isinf(values).any():
+                raise ValueError("a score must be finite, or NaN with a reason to abstain")
 
     def __len__(self) -> int:
         return len(self.abstained)

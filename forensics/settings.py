@@ -13,9 +13,11 @@ from face.embed import embedder_names
 from face.manual import ManualFace
 from face.quality import QualityLimits
 from forensics.aggregate import DEFAULT_MIN_FRAMES
+from forensics.code_heads import HeadKind
 from forensics.detector import Precision
 from forensics.errors import UsageFault
 from forensics.face2text import PromptMode
+from forensics.frame_crops import CropLayout
 from video.backends import BACKENDS, DEFAULT_BACKEND
 from video.reader import DEFAULT_LIMITS, DEFAULT_SAMPLING, Limits
 from video.sampling import Sampling
@@ -40,6 +42,8 @@ class AnalysisSettings:
     detectors: tuple[str, ...] = DEFAULT_DETECTORS
     prompt: PromptMode | None = None
     weights: str | None = None
+    head: HeadKind | None = None
+    crops: CropLayout = CropLayout.CENTRE
     precision: Precision = Precision.FP32
     device: str = "auto"
     min_frames: int = DEFAULT_MIN_FRAMES
@@ -72,6 +76,8 @@ class AnalysisSettings:
             "detectors": self.detectors,
             "prompt": self.prompt,
             "weights": None if self.weights is None else Path(self.weights).name,
+            "head": self.head,
+            "crops": self.crops,
             "precision": self.precision,
             "device": choose_device(self.device).type,
             "min_frames": self.min_frames,

@@ -126,6 +126,16 @@ def model_options(command: Command) -> Command:
                 help="RepDFD's weights: starter, official, or a checkpoint of your own training "
                 "[default: starter].",
             ),
+            click.option(
+                "--head", type=click.Choice(["linear", "knn", "svm"]), help="CoDE's head [default: linear]."
+            ),
+            click.option(
+                "--crops",
+                type=click.Choice(["centre", "grid"]),
+                default="centre",
+                show_default=True,
+                help="CoDE: the middle 224 px of a frame, as published, or a grid of crops.",
+            ),
             click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
             click.option(
                 "--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True
@@ -176,11 +186,13 @@ def settings_of(options: dict[str, Any]) -> AnalysisSettings:
     from face.errors import FaceError
     from face.manual import parse_manual_face
     from face.quality import QualityLimits
+    from forensics.code_heads import HeadKind
     from forensics.detector import Precision
     from forensics.face2text import PromptMode
+    from forensics.frame_crops import CropLayout
     from forensics.settings import DEFAULT_DETECTORS, AnalysisSettings
 
-    prompt = options.pop("prompt")
+    prompt, head = options.pop("prompt"), options.pop("head")
     detect = {
         field: options.pop(name)
         for name, field in (("detect_size", "longest_side_pixels"), ("min_face", "min_face_pixels"))
@@ -200,6 +212,8 @@ def settings_of(options: dict[str, Any]) -> AnalysisSettings:
         detectors=tuple(dict.fromkeys(options.pop("detectors"))) or DEFAULT_DETECTORS,
         prompt=None if prompt is None else PromptMode(prompt),
         weights=options.pop("weights"),
+        head=None if head is None else HeadKind(head),
+        crops=CropLayout(options.pop("crops")),
         device=options.pop("device"),
         precision=Precision(options.pop("precision")),
         **_chosen(given),
