@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 
 from forensics.custody import output_folder
+from forensics.manifest import write_manifest
 from forensics.models import load_models
 from forensics.pipeline import Progress, analyze_video, no_progress
-from forensics.report.json import write_json
+from forensics.report.facts import NO_CASE, CaseFacts
 from forensics.report.model import Report
-from forensics.report.table import write_table
+from forensics.report.outputs import write_outputs
 from forensics.settings import AnalysisSettings
 from weights.store import Store
 
@@ -23,21 +24,28 @@ def analyze(
     *,
     settings: AnalysisSettings = DEFAULT_SETTINGS,
     store: Store | None = None,
+    case: CaseFacts = NO_CASE,
     overwrite: bool = False,
     progress: Progress = no_progress,
 ) -> Report:
-    """Analyse a video file or still image; with `out`, write `report.json` and `frames.csv` there.
+    """Analyse a video file or still image; with `out`, write the report and its manifest there.
 
-    `store` is where weights come from (the user's cache by default; it may download). The outputs
-    appear together when all are complete, or not at all. Raises VideoError for a file that cannot be
-    used, WeightsError for weights that cannot be had, OutputError for a folder that cannot be written
-    or is not empty, and UsageFault for settings that make no sense. No face is an outcome, not an error.
+    `store` is where weights come from (the user's cache by default; it may download), `case` what the
+    report says of the case. The outputs appear together when all are complete, or not at all. Raises
+    VideoError for a file that cannot be used, WeightsError for weights that cannot be had, OutputError for
+    a folder that cannot be written or is not empty, and UsageFault for settings that make no sense. No face
+    is an outcome, not an error.
     """
     store = Store() if store is None else store
+
+    def analysed() -> Report:
+        models = load_models(settings, store)
+        return analyze_video(Path(video), models, settings, case=case, progress=progress)
+
     if out is None:
-        return analyze_video(Path(video), load_models(settings, store), settings, progress=progress)
+        return analysed()
     with output_folder(Path(out), overwrite=overwrite) as folder:
-        report = analyze_video(Path(video), load_models(settings, store), settings, progress=progress)
-        write_json(report, folder)
-        write_table(report, folder)
+        report = analysed()
+        write_outputs(report, folder)
+        write_manifest(folder, report.evidence)
     return report

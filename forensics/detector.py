@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 
@@ -77,6 +77,16 @@ class Detector(Protocol):
     def score(self, evidence: Evidence) -> FrameScores:
         """Score every face (or frame) of a chunk, in the order of the evidence."""
         ...
+
+
+@runtime_checkable
+class WithOptions(Protocol):
+    """A detector that `prompt`, `weights` or `head` mean something to.
+
+    `options` are those it runs with: what it was left to choose is chosen, what it does not have is `None`.
+    """
+
+    options: LoadOptions
 
 
 class DetectorModule(Protocol):

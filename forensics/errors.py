@@ -42,3 +42,15 @@ class CalibrationError(ForensicsError):
     """The scores give no calibration, or a calibration file cannot be used for this analysis."""
 
     exit_code = ExitCode.INPUT
+
+
+class ReportError(ForensicsError):
+    """A report or a manifest is missing, damaged or of another version of the format."""
+
+    exit_code = ExitCode.INPUT
+
+
+class TamperedError(ForensicsError):
+    """A file does not hold the bytes that its manifest lists."""
+
+    exit_code = ExitCode.VERIFICATION

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +13,14 @@ import numpy.typing as npt
 from face.manual import ManualFaces
 from face.track import Tracker, Tracks, TrackSettings
 from forensics.aggregate import TrackFinding, find_in_track, find_in_video
+from forensics.c2pa import read_c2pa
 from forensics.custody import FramesDigest
 from forensics.detector import Detector
 from forensics.errors import ForensicsError, UsageFault
 from forensics.evidence import Evidence
 from forensics.models import Models
 from forensics.prefetch import prefetched
+from forensics.report.facts import NO_CASE, CaseFacts, storable
 from forensics.report.model import (
     CALIBRATION_NOTE,
     SCHEMA_VERSION,
@@ -60,9 +61,14 @@ class _ScoredChunk:
 
 
 def analyze_video(
-    path: Path, models: Models, settings: AnalysisSettings, *, progress: Progress = no_progress
+    path: Path,
+    models: Models,
+    settings: AnalysisSettings,
+    *,
+    case: CaseFacts = NO_CASE,
+    progress: Progress = no_progress,
 ) -> Report:
-    """Analyse one video or still image with loaded models.
+    """Analyse one video or still image with loaded models; the report carries `case` as it is given.
 
     The file is only read; its digest is taken before and after, and a change in between is an error.
     Raises VideoError for a file that cannot be used and ForensicsError when it changed underneath.
@@ -70,6 +76,7 @@ def analyze_video(
     clock = RunClock()
     facts = probe(path)
     sha256, size_bytes = sha256_of(path), path.stat().st_size
+    c2pa = read_c2pa(path)
     digest = FramesDigest()
     tracker = Tracker(TrackSettings(same_person_similarity=models.front.embedders[0].same_person_similarity))
     manual = ManualFaces(settings.manual_faces)
@@ -102,18 +109,22 @@ def analyze_video(
         _detector_run(name, models.detectors.get(name), failures, chunks, tracks, settings)
         for name in settings.detectors
     )
+    file_name = storable(path.name)
     return Report(
         schema_version=SCHEMA_VERSION,
         tool_version=tool_version(),
+        case=case,
         evidence=EvidenceFacts(
-            file_name=os.fsencode(path.name).decode("utf-8", "backslashreplace"),
+            file_name=file_name,
             size_bytes=size_bytes,
             sha256=sha256,
-            probe=facts,
+            # Where the file lay is no fact about it.
+            probe=replace(facts, path=Path(file_name)),
             delivery=delivery,
             decoded_frames_sha256=digest.hexdigest(),
+            c2pa=c2pa,
         ),
-        settings=settings.facts(),
+        settings=settings.settled(models.detectors.values()).facts(),
         weights=models.files,
         detectors=runs,
         people=tuple(Person.of(track) for track in tracks.tracks),

@@ -11,6 +11,8 @@ from importlib import metadata
 import av
 import torch
 
+from forensics.report.facts import PackageVersion, RunFacts
+
 DISTRIBUTION = "face-video-forensics"
 # What scores and pictures depend on.
 _VERSIONED = (
@@ -22,6 +24,8 @@ _VERSIONED = (
     "open_clip_torch",
     "dlib-bin",
     "opencv-python",
+    "onnxruntime",
+    "c2pa-python",
 )
 
 
@@ -55,17 +59,18 @@ class RunClock:
         self._started = datetime.now(UTC)
         self._seconds = time.perf_counter()
 
-    def facts(self, device: torch.device) -> dict[str, object]:
-        return {
-            "started": self._started.isoformat(timespec="seconds"),
-            "seconds": round(time.perf_counter() - self._seconds, 3),
-            "host": platform.node(),
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            "packages": package_versions(),
-            "ffmpeg": {name: ".".join(map(str, version)) for name, version in av.library_versions.items()},
-            "device": device_name(device),
-            "instruction_set": torch.backends.cpu.get_cpu_capability(),
-            "threads": torch.get_num_threads(),
-            "cores": os.cpu_count(),
-        }
+    def facts(self, device: torch.device) -> RunFacts:
+        ffmpeg = {name: ".".join(map(str, version)) for name, version in av.library_versions.items()}
+        return RunFacts(
+            started=self._started.isoformat(timespec="seconds"),
+            seconds=round(time.perf_counter() - self._seconds, 3),
+            host=platform.node(),
+            system=platform.platform(),
+            python=platform.python_version(),
+            packages=tuple(PackageVersion(*one) for one in package_versions().items()),
+            ffmpeg=tuple(PackageVersion(*one) for one in ffmpeg.items()),
+            device=device_name(device),
+            instruction_set=torch.backends.cpu.get_cpu_capability(),
+            threads=torch.get_num_threads(),
+            cores=os.cpu_count(),
+        )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from fractions import Fraction
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import torch
@@ -14,10 +14,11 @@ from face.manual import ManualFace
 from face.quality import QualityLimits
 from forensics.aggregate import DEFAULT_MIN_FRAMES
 from forensics.code_heads import HeadKind
-from forensics.detector import Precision
+from forensics.detector import Detector, Precision, WithOptions
 from forensics.errors import UsageFault
 from forensics.face2text import PromptMode
 from forensics.frame_crops import CropLayout
+from forensics.report.facts import SettingsFacts, storable
 from video.backends import BACKENDS, DEFAULT_BACKEND
 from video.reader import DEFAULT_LIMITS, DEFAULT_SAMPLING, Limits
 from video.sampling import Sampling
@@ -25,6 +26,7 @@ from video.sampling import Sampling
 DEFAULT_DETECTORS = ("repdfd",)
 # Batch size changes the last bits of floats, so it is a setting with a fixed default, never adapted.
 DEFAULT_CHUNK_FRAMES = 16
+LEFT_TO_DETECTORS = ("prompt", "weights", "head")
 
 
 @dataclass(frozen=True)
@@ -58,40 +60,40 @@ class AnalysisSettings:
         if self.min_frames < 1 or self.chunk_frames < 1:
             raise UsageFault("the least number of frames and the chunk size must be at least 1")
 
-    def facts(self) -> dict[str, object]:
+    @classmethod
+    def from_facts(cls, facts: SettingsFacts) -> AnalysisSettings:
+        """The settings that a report records. Raises UsageFault for names this version does not know."""
+        sampling = Sampling(facts.sampling, facts.sampling_amount, facts.start_seconds, facts.end_seconds)
+        own = {item.name: getattr(facts, item.name) for item in fields(cls) if item.name != "sampling"}
+        return cls(sampling=sampling, **own)
+
+    def settled(self, detectors: Iterable[Detector]) -> AnalysisSettings:
+        """These settings with what was left to the loaded detectors filled in, for the report."""
+        settled = self
+        for detector in detectors:
+            if isinstance(detector, WithOptions):
+                chosen = {name: getattr(detector.options, name) for name in LEFT_TO_DETECTORS}
+                open_still = {name: value for name, value in chosen.items() if getattr(settled, name) is None}
+                settled = replace(settled, **open_still)
+        return settled
+
+    def facts(self) -> SettingsFacts:
         """The settings as the report records them."""
-        window = (self.sampling.start_seconds, self.sampling.end_seconds)
-        return {
-            "sampling": self.sampling.mode.value,
-            "sampling_amount": _number(self.sampling.amount),
-            "start_seconds": _number(window[0]),
-            "end_seconds": _number(window[1]),
-            "backend": self.backend,
-            "limits": self.limits,
-            "face_detector": self.face_detector,
-            "detect": self.detect,
-            "quality": self.quality,
-            "manual_faces": self.manual_faces,
-            "tracking_embedder": self.tracking_embedder,
-            "detectors": self.detectors,
-            "prompt": self.prompt,
-            "weights": None if self.weights is None else Path(self.weights).name,
-            "head": self.head,
-            "crops": self.crops,
-            "precision": self.precision,
+        same = {item.name: getattr(self, item.name) for item in fields(self)}
+        own = {
+            "sampling": self.sampling.mode,
+            "sampling_amount": self.sampling.amount,
+            "start_seconds": self.sampling.start_seconds,
+            "end_seconds": self.sampling.end_seconds,
+            "weights": None if self.weights is None else storable(Path(self.weights).name),
             "device": choose_device(self.device).type,
-            "min_frames": self.min_frames,
-            "chunk_frames": self.chunk_frames,
         }
+        return SettingsFacts(**(same | own))
 
 
 def _check_known(what: str, name: str, names: tuple[str, ...]) -> None:
     if name not in names:
         raise UsageFault(f"there is no {what} {name!r}; choose from {', '.join(names)}")
-
-
-def _number(value: Fraction | None) -> float | None:
-    return None if value is None else float(value)
 
 
 def choose_device(name: str) -> torch.device:

@@ -92,7 +92,8 @@ def test_a_video_gives_a_summary_and_files(clip: Path, tmp_path: Path) -> None:
     assert "clip.mp4: manipulation cues found" in result.stdout
     assert "person A" in result.stdout
     assert "uncalibrated" in result.stdout
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["frames.csv", "report.json"]
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["frames.csv", "manifest.json", "report.json"]
 
 
 @pytest.mark.usefixtures("models")

@@ -18,6 +18,8 @@ from forensics.cli.detectors import detectors_command
 from forensics.cli.doctor import doctor_command
 from forensics.cli.evaluate import evaluate_group
 from forensics.cli.options import DEBUG, debug_option
+from forensics.cli.report import report_command
+from forensics.cli.schema import schema_command
 from forensics.cli.train import train_group
 from forensics.cli.weights import weights_group
 from forensics.errors import ExitCode, ForensicsError
@@ -86,6 +88,8 @@ for command in (
     detectors_command,
     doctor_command,
     evaluate_group,
+    report_command,
+    schema_command,
     train_group,
     weights_group,
 ):

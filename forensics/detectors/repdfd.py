@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +57,9 @@ class RepDFDDetector:
     name = "repdfd"
     scope = Scope.FACE
 
-    def __init__(self, model: RepDFD, setup: Setup, weights: tuple[WeightFile, ...]) -> None:
+    def __init__(
+        self, model: RepDFD, setup: Setup, weights: tuple[WeightFile, ...], options: LoadOptions
+    ) -> None:
         self._model = model
         self._crop = setup.crop
         self.embedder = setup.embedder
@@ -65,6 +67,7 @@ class RepDFDDetector:
         self.weights = weights
         self.notes: tuple[str, ...] = (setup.note,)
         mode = model.face2text.mode
+        self.options = replace(options, prompt=mode, weights=options.weights or VARIANTS[0], head=None)
         if mode is not setup.trained_prompt:
             self.notes += (
                 f"The prompt mode {mode.value!r} is an ablation: the weights were trained with "
@@ -143,7 +146,7 @@ def _load_checkpoint(checkpoint: WeightFile, store: Store, options: LoadOptions)
         thresholds=Thresholds(point.cue_logit, point.clear_logit, point.source),
         note=STAND_IN_NOTE.format(training=config.training),
     )
-    return RepDFDDetector(model.to(options.device), setup, (checkpoint, tower_file))
+    return RepDFDDetector(model.to(options.device), setup, (checkpoint, tower_file), options)
 
 
 def _load_official(store: Store, options: LoadOptions) -> RepDFDDetector:
@@ -160,4 +163,4 @@ def _load_official(store: Store, options: LoadOptions) -> RepDFDDetector:
         thresholds=OFFICIAL_THRESHOLDS,
         note=OFFICIAL_NOTE,
     )
-    return RepDFDDetector(model.to(options.device), setup, files)
+    return RepDFDDetector(model.to(options.device), setup, files, options)

@@ -10,6 +10,7 @@ import numpy as np
 
 from face.types import FaceTrack
 from forensics.aggregate import Label, Reason, Thresholds, TrackFinding, VideoFinding
+from forensics.report.facts import C2paFacts, CaseFacts, RunFacts, SettingsFacts
 from video.facts import Probe
 from video.frames import Delivery
 
@@ -50,6 +51,7 @@ class EvidenceFacts:
     probe: Probe
     delivery: Delivery
     decoded_frames_sha256: str
+    c2pa: C2paFacts
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,9 @@ class Report:
 
     schema_version: str
     tool_version: str
+    case: CaseFacts
     evidence: EvidenceFacts
-    settings: dict[str, object]
+    settings: SettingsFacts
     weights: tuple[ModelFile, ...]
     detectors: tuple[DetectorRun, ...]
     people: tuple[Person, ...]
@@ -143,7 +146,7 @@ class Report:
     calibration: str
     warnings: tuple[str, ...]
     faces: tuple[FaceRow, ...]
-    run: dict[str, object]
+    run: RunFacts
 
 
 def person_name(track: int) -> str:

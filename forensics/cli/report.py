@@ -1,0 +1,25 @@
+"""`forensics report`: the outputs of an analysis again, from its report.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from forensics.cli.options import debug_option
+
+
+@click.command("report")
+@click.argument("folder", type=click.Path(path_type=Path))
+@debug_option
+def report_command(folder: Path) -> None:
+    """Render everything in the output FOLDER of an analysis again, from its report.json alone.
+
+    The evidence is not needed. A report.json that is not the one its manifest.json lists is refused with
+    exit code 7.
+    """
+    from forensics.rendering import render_again
+    from forensics.report.outputs import RENDERERS
+
+    render_again(folder)
+    click.echo(f"written to {folder}: {', '.join(RENDERERS)}")
