@@ -1,4 +1,4 @@
-"""Which faces are good enough to score: their size, sharpness, pose and visible share, with reasons."""
+"""Which faces are good enough to score: their size, sharpness, pose, visible and free share."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from face.align import margin_squares
+from face.occlusion import covered_ratio
 from face.types import CropSpec, FaceCrops, FaceDetections, FaceQuality, QualityReason
 
 # Sharpness is measured on the box itself and at one size, so that it compares across videos.
@@ -42,6 +43,8 @@ class QualityLimits:
     max_pitch_degrees: float = 50.0
     # Of the box inside the frame; with less, an eye or the mouth is missing.
     min_visible_ratio: float = 0.7
+    # Of the box behind another face's: as much as may be cut off. Two heads side by side share a tenth.
+    max_covered_ratio: float = 0.3
 
 
 def assess(
@@ -67,17 +70,19 @@ def assess(
     sharpness = laplacian_variance(crops.data, inside)
     yaw, pitch = pose_from_landmarks(detections.landmarks)
     visible = _visible_ratio(boxes, frame_height=frame_height, frame_width=frame_width)
+    covered = covered_ratio(detections)
     failed = {
         QualityReason.TOO_SMALL: size < limits.min_size_pixels,
         QualityReason.BLURRED: sharpness < limits.min_sharpness,
         QualityReason.EXTREME_POSE: (np.abs(yaw) > limits.max_yaw_degrees)
         | (np.abs(pitch) > limits.max_pitch_degrees),
         QualityReason.CUT_OFF: visible < limits.min_visible_ratio,
+        QualityReason.OCCLUDED: covered > limits.max_covered_ratio,
     }
     reasons = tuple(
         tuple(reason for reason, faces in failed.items() if faces[i]) for i in range(len(detections))
     )
-    return FaceQuality(size, sharpness, yaw, pitch, visible, reasons)
+    return FaceQuality(size, sharpness, yaw, pitch, visible, covered, reasons)
 
 
 def laplacian_variance(crops: torch.Tensor, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:

@@ -124,6 +124,7 @@ class QualityReason(StrEnum):
     BLURRED = "blurred"
     EXTREME_POSE = "extreme_pose"
     CUT_OFF = "cut_off"
+    OCCLUDED = "occluded"
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,8 @@ class FaceQuality:
     `size_pixels` [N] float32 longer box side; `sharpness` [N] float32, variance of the Laplacian of the
     grey crop at a fixed size, on 0..255 grey; `yaw_degrees` and `pitch_degrees` [N] float32 rough head
     pose from the five landmarks; `visible_ratio` [N] float32 in [0,1], the share of the box inside the
-    frame; `reasons` one tuple per face, empty where the face is good enough to score.
+    frame; `covered_ratio` [N] float32 in [0,1], the share of the box behind another face's box; `reasons`
+    one tuple per face, empty where the face is good enough to score.
     """
 
     size_pixels: npt.NDArray[np.float32]
@@ -141,6 +143,7 @@ class FaceQuality:
     yaw_degrees: npt.NDArray[np.float32]
     pitch_degrees: npt.NDArray[np.float32]
     visible_ratio: npt.NDArray[np.float32]
+    covered_ratio: npt.NDArray[np.float32]
     reasons: tuple[tuple[QualityReason, ...], ...]
 
     def __len__(self) -> int:

@@ -24,6 +24,7 @@ class Abstention(StrEnum):
     BLURRED = "blurred"
     EXTREME_POSE = "extreme_pose"
     CUT_OFF = "cut_off"
+    OCCLUDED = "occluded"
     NOT_FINITE = "not_finite"
     # Of whole-frame detectors.
     FRAME_TOO_SMALL = "frame_too_small"

@@ -53,6 +53,7 @@ def test_good_portrait_has_no_reasons() -> None:
     assert result.reasons == ((),)
     assert result.size_pixels[0] == pytest.approx(111.5, abs=0.1)
     assert result.visible_ratio[0] == 1
+    assert result.covered_ratio[0] == 0
 
 
 def test_sharpness_is_the_variance_of_cv2s_laplacian() -> None:
@@ -113,6 +114,22 @@ def test_small_and_cut_off_faces_are_named() -> None:
     assert gone.sharpness[0] == 0
 
 
+def test_a_face_behind_a_nearer_one_is_named() -> None:
+    boxes = [[100.0, 60.0, 220.0, 220.0], [180.3, 60.7, 268.4, 172.2]]
+    two = FaceDetections(
+        np.array(boxes, np.float32),
+        np.array([LANDMARKS, LANDMARKS], np.float32),
+        np.ones(2, np.float32),
+        np.zeros(2, np.int64),
+    )
+    result = quality(astronaut(), two)
+    hidden = (220 - 180.3) / (268.4 - 180.3)
+    np.testing.assert_allclose(result.covered_ratio, [0, hidden], atol=1e-5)
+    assert [QualityReason.OCCLUDED in reasons for reasons in result.reasons] == [False, True]
+    patient = quality(astronaut(), two, QualityLimits(max_covered_ratio=0.5))
+    assert not any(QualityReason.OCCLUDED in reasons for reasons in patient.reasons)
+
+
 def test_limits_are_the_callers() -> None:
     assert quality(astronaut(), one_face(BOX), QualityLimits(min_size_pixels=200)).reasons == (
         (QualityReason.TOO_SMALL,),
@@ -123,7 +140,7 @@ def test_no_faces_give_empty_quality() -> None:
     crops = make_crops(torch.from_numpy(astronaut())[None], FaceDetections.empty(), QUALITY_SPEC)
     result = assess(FaceDetections.empty(), crops, frame_height=512, frame_width=512)
     assert len(result) == 0
-    assert result.sharpness.shape == result.yaw_degrees.shape == result.visible_ratio.shape == (0,)
+    assert result.sharpness.shape == result.yaw_degrees.shape == result.covered_ratio.shape == (0,)
 
 
 def test_crops_by_another_spec_are_refused() -> None:

@@ -24,7 +24,7 @@ def evidence_of(frames: torch.Tensor) -> Evidence:
         detections=FaceDetections(
             np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), nothing, np.zeros(0, np.int64)
         ),
-        quality=FaceQuality(nothing, nothing, nothing, nothing, nothing, ()),
+        quality=FaceQuality(nothing, nothing, nothing, nothing, nothing, nothing, ()),
         track=np.zeros(0, np.int64),
         identities={},
     )
