@@ -12,6 +12,7 @@ from calibrations import FILES, normal_table, write_scores
 from click.testing import CliRunner, Result
 from stubs import StubDetector, stub_models
 
+from forensics.aggregate import Reason
 from forensics.calibration import crossval
 from forensics.calibration.file import load_calibration
 from forensics.calibration.reports import read_reports, setup_of
@@ -193,8 +194,11 @@ def test_the_score_is_that_of_the_most_suspicious_track_and_its_faces_are_the_co
     (calm,) = run_a.finding.tracks
     tracks = (calm, dataclasses.replace(calm, track=1, mean_score=2.5))
     finding = dataclasses.replace(run_a.finding, most_suspicious=1, tracks=tracks)
-    small, *large = report.faces
-    faces = (small, *(dataclasses.replace(face, track=1, size_pixels=90.0) for face in large))
+    calm_face, *_, silent_face = report.faces
+    suspicious = dataclasses.replace(calm_face, track=1, size_pixels=90.0)
+    no_score = dataclasses.replace(silent_face.scores[0], score=None, abstained="blurred")
+    silent = dataclasses.replace(suspicious, size_pixels=10.0, scores=(no_score,))
+    faces = (calm_face, calm_face, suspicious, silent, silent)
     two = dataclasses.replace(report, detectors=(dataclasses.replace(run_a, finding=finding),), faces=faces)
     write_reports(tmp_path / "out", [two])
     (tmp_path / "labels.csv").write_text("video,label\nclip.mp4,fake\n")
@@ -203,6 +207,25 @@ def test_the_score_is_that_of_the_most_suspicious_track_and_its_faces_are_the_co
     assert video.scores == {"a": 2.5}
     assert video.conditions is not None
     assert video.conditions.size_pixels == 90.0
+
+
+def test_a_whole_picture_has_one_score_unless_there_are_too_few_frames(
+    tmp_path: Path, report: Report
+) -> None:
+    (run_a, _) = report.detectors
+    assert run_a.finding is not None
+    picture = dataclasses.replace(run_a.finding.tracks[0], track=None, mean_score=0.75)
+    too_few = dataclasses.replace(picture, reason=Reason.TOO_FEW_FRAMES, mean_score=9.0)
+    for name, track in (("enough.mp4", picture), ("short.mp4", too_few)):
+        finding = dataclasses.replace(run_a.finding, most_suspicious=None, tracks=(track,))
+        one = variant(report, name, {"a": track.mean_score, "b": 0.0}, 60.0)
+        runs = (dataclasses.replace(run_a, finding=finding),)
+        write_reports(tmp_path / "out", [dataclasses.replace(one, detectors=runs)])
+    (tmp_path / "labels.csv").write_text("video,label\nenough.mp4,fake\nshort.mp4,real\n")
+    table, _ = read_reports(tmp_path / "out", tmp_path / "labels.csv", ("a",))
+    (video,) = table.videos
+    assert video.scores == {"a": 0.75}
+    assert table.left_out == 1
 
 
 def test_reports_that_were_not_made_alike_are_refused(material: Path, report: Report) -> None:

@@ -216,6 +216,15 @@ def test_the_figures_of_a_known_distribution_are_its_own() -> None:
         assert one.low < one.value < one.high
 
 
+def test_the_calibration_error_is_taken_at_the_share_of_manipulated_videos_in_the_data() -> None:
+    table = normal_table(1000)
+    rare = tuple(
+        one for index, one in enumerate(table.videos) if not one.labelled.manipulated or index % 10 == 1
+    )
+    error = calibrated(dataclasses.replace(table, videos=rare)).figures.expected_calibration_error
+    assert error.value < 0.03
+
+
 def flipped(table: ScoreTable) -> ScoreTable:
     videos = tuple(dataclasses.replace(one, scores={"a": -one.scores["a"]}) for one in table.videos)
     return dataclasses.replace(table, videos=videos)
@@ -293,7 +302,7 @@ def test_a_table_is_read_with_its_groups_labels_and_digest(tmp_path: Path, bom: 
 
 
 def test_only_the_rows_of_the_detectors_asked_for_are_read(tmp_path: Path) -> None:
-    path = table_of(tmp_path, "video,label,score,detector\nv,fake,1,a\nv,fake,2,b\nv,fake,3,c\n")
+    path = table_of(tmp_path, "video,label,score,detector\nv,fake,1,a\nv,fake,nan,b\nv,fake,3,c\n")
     assert read_scores(path, ("c", "a")).scores.tolist() == [[3.0, 1.0]]
 
 

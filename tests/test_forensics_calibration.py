@@ -184,6 +184,8 @@ def test_another_prompt_is_refused_and_another_sampling_is_a_warning() -> None:
         calibration().check(FILES, SETTINGS | {"prompt": "fixed"}, path=PATH)
     # No detector with a prompt runs.
     assert calibration().check(FILES, SETTINGS | {"prompt": None}, path=PATH) == ()
+    without = dataclasses.replace(calibration(), settings=SETTINGS | {"prompt": None})
+    assert without.check(FILES, SETTINGS, path=PATH) == ()
     (warning,) = calibration().check(FILES, SETTINGS | {"sampling_amount": 8.0}, path=PATH)
     assert warning == "the calibration was made with sampling_amount 4.0, this analysis uses 8.0"
 
