@@ -1,4 +1,13 @@
-"""Which faces stand behind another face, judged by the boxes of one frame."""
+"""Which faces stand behind another face, judged by the boxes of one frame.
+
+Hands and things before a face are not named, because nothing measured tells them apart. On 110 UTKFace
+photographs with half of the face under a dark, skin-coloured, noisy or foreign patch, MTCNN missed 9 to 84 %
+of the faces. Where it found one, its confidence separated at an AUC of 0.78 to 0.97, but for seven of the
+twelve patches its median was 0.995 or more, and 1.2 % of the clear faces of video lie below that. Likeness of
+the left and right half separated patches on one side (0.81 to 0.92) and no others (0.25 to 0.65). The cosine
+to the clear face fell to a median of 0.954 or less, but so it does where someone turns, and a swapped face
+must not be excused as a hidden one.
+"""
 
 from __future__ import annotations
 
