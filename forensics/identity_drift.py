@@ -14,9 +14,9 @@ from forensics.track_statistics import robust_slope
 
 # What may be said of drift and flicker. With dlib's vectors at four frames a second, on the longest track of
 # each `measure` clip, the AUC against 11 real clips was: flicker 0.77 for 8 manipulated clips (95% interval
-# 0.52 to 0.95) and 0.56 for 8 generated ones (0.27 to 0.83); drift, whatever its sign, 0.69 (0.43 to 0.91) and
-# 0.59 (0.32 to 0.83). Most of the manipulated clips are of one actress, and the only real clip of her flickers
-# more than all but one of them: what is measured there is the material.
+# 0.52 to 0.95) and 0.56 for 8 generated ones (0.27 to 0.83); drift, whatever its sign, 0.69 (0.43 to 0.91)
+# for 7 and 0.59 (0.32 to 0.83) for 8. Most of the manipulated clips are of one actress, and the only real
+# clip of her flickers more than all but one of them: what is measured there is the material.
 SIGNAL_NOTE = (
     "Drift and flicker of the identity are measured, no claim is made for them: on the clips tried they did "
     "not tell manipulated or generated faces from real ones beyond what the material itself explains."
