@@ -21,6 +21,7 @@ from forensics.cli.options import DEBUG, debug_option
 from forensics.cli.report import report_command
 from forensics.cli.schema import schema_command
 from forensics.cli.train import train_group
+from forensics.cli.verify import verify_command
 from forensics.cli.weights import weights_group
 from forensics.errors import ExitCode, ForensicsError
 from video.errors import VideoError
@@ -29,7 +30,8 @@ from weights.errors import WeightsError
 EXIT_CODES = """
 \b
 Exit codes: 0 done; 1 unexpected fault; 2 usage; 3 input unreadable or refused;
-4 no verdict possible; 5 weights missing or refused; 130 interrupted.
+4 no verdict possible; 5 weights missing or refused; 7 verification failed;
+130 interrupted.
 What was found does not change the exit code.
 """
 
@@ -91,6 +93,7 @@ for command in (
     report_command,
     schema_command,
     train_group,
+    verify_command,
     weights_group,
 ):
     main.add_command(command)
