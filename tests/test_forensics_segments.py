@@ -134,6 +134,11 @@ def test_how_far_a_part_must_lie_above_grows_with_the_spread_of_the_rest() -> No
     assert find(restless) == ()
 
 
+def test_a_large_part_does_not_hide_in_the_spread_it_makes() -> None:
+    score = np.r_[steady(-3.0, 12), steady(-1.0, 16, 1), steady(-3.0, 12, 2)]
+    assert spans(find(score)) == [(OUT, 3.0, 6.75)]
+
+
 def test_what_is_half_of_the_track_or_more_stands_out_from_nothing() -> None:
     less = [-4.0] * 22 + [-1.0] * 18
     more = [-4.0] * 18 + [-1.0] * 22
