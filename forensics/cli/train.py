@@ -8,11 +8,15 @@ from pathlib import Path
 import click
 
 from forensics.cli.options import debug_option, store_options
+from forensics.cli.train_code import train_code
 
 
 @click.group("train")
 def train_group() -> None:
     """Train detectors."""
+
+
+train_group.add_command(train_code)
 
 
 @train_group.command("repdfd")

@@ -28,15 +28,25 @@ OnStep = Callable[[int, int, float], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """How one stage is trained. The learning rate falls from `lr` to 0 along a cosine, step by step."""
+    """How one stage is trained. The learning rate falls from `lr` to 0 along a cosine, step by step.
+
+    In the first `warmup_steps` it rises in a straight line instead, and joins the cosine where it then is.
+    """
 
     steps: int
     lr: float
     weight_decay: float = 0.0
     # How often validation is scored, the best is kept and the state is saved.
     check_every: int = 50
+    warmup_steps: int = 0
+    # So many checks in a row without a better score end the training; `None` never does.
+    patience_checks: int | None = None
+    # How often the state is saved between checks; `None` saves at checks only.
+    save_every: int | None = None
 
     def lr_at(self, step: int) -> float:
+        if step < self.warmup_steps:
+            return self.lr * (step + 1) / self.warmup_steps
         return self.lr * 0.5 * (1 + math.cos(math.pi * step / self.steps))
 
 
@@ -70,12 +80,23 @@ class Loop:
         self._optimiser = torch.optim.AdamW(groups, lr=plan.lr, weight_decay=plan.weight_decay)
         self._best = {name: value.detach().clone() for name, value in self._parameters.items()}
         self._best_score = -math.inf
+        self._checks_without_gain = 0
         self._step = 0
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def best_score(self) -> float:
         return self._best_score
+
+    @property
+    def step(self) -> int:
+        """The steps done so far."""
+        return self._step
+
+    @property
+    def _out_of_patience(self) -> bool:
+        patience = self._plan.patience_checks
+        return patience is not None and self._checks_without_gain >= patience
 
     def run(
         self,
@@ -95,7 +116,7 @@ class Loop:
             self._load()
         else:
             self._check(validate(), math.nan)
-        while self._step < self._plan.steps:
+        while self._step < self._plan.steps and not self._out_of_patience:
             for group in self._optimiser.param_groups:
                 group["lr"] = group["ratio"] * self._plan.lr_at(self._step)
             self._optimiser.zero_grad(set_to_none=True)
@@ -109,6 +130,8 @@ class Loop:
             on_step(self._step, self._plan.steps, float(loss.detach()))
             if self._step % self._plan.check_every == 0 or self._step == self._plan.steps:
                 self._check(validate(), float(loss.detach()))
+            elif self._plan.save_every is not None and self._step % self._plan.save_every == 0:
+                self._save()
         with torch.no_grad():
             for name, value in self._best.items():
                 self._parameters[name].copy_(value)
@@ -118,7 +141,10 @@ class Loop:
         """Note a validation score, keep the parameters if they are the best so far, save the state."""
         if score > self._best_score:
             self._best_score = score
+            self._checks_without_gain = 0
             self._best = {name: value.detach().clone() for name, value in self._parameters.items()}
+        else:
+            self._checks_without_gain += 1
         with (self._folder / LOG_FILE).open("a" if self._step else "w", newline="") as file:
             writer = csv.writer(file)
             if not self._step:
@@ -137,6 +163,7 @@ class Loop:
             "recipe": self._recipe,
             "step": self._step,
             "best_score": self._best_score,
+            "checks_without_gain": self._checks_without_gain,
         }
         partial = self._folder / f"{STATE_FILE}.partial"
         contiguous = {name: value.contiguous() for name, value in tensors.items()}
@@ -164,6 +191,7 @@ class Loop:
                     if f"adamw.{key}.{name}" in tensors
                 }
         self._step, self._best_score = int(meta["step"]), float(meta["best_score"])
+        self._checks_without_gain = int(meta["checks_without_gain"])
 
 
 def pair_batches(pairs: int, batch_pairs: int, step: int, seed: int) -> Sequence[int]:
