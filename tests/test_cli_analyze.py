@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -94,6 +95,27 @@ def test_a_video_gives_a_summary_and_files(clip: Path, tmp_path: Path) -> None:
     assert "uncalibrated" in result.stdout
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["frames.csv", "manifest.json", "report.json"]
+
+
+@pytest.mark.usefixtures("models")
+def test_the_digest_of_the_manifest_is_printed_for_the_file(clip: Path, tmp_path: Path) -> None:
+    result = run(clip, "-o", tmp_path / "out")
+    digest = hashlib.sha256((tmp_path / "out" / "manifest.json").read_bytes()).hexdigest()
+    assert f"sha256 of manifest.json: {digest}" in result.stdout.splitlines()
+    assert f"written to {tmp_path / 'out'}: frames.csv, report.json, manifest.json" in result.stdout
+
+
+@pytest.mark.usefixtures("models")
+def test_what_is_said_of_the_case_is_in_the_report(clip: Path) -> None:
+    odd = b"M\xfcller\n\x1b[31m".decode("utf-8", "surrogateescape")
+    case = ("--case", "=7/24", "--examiner", odd, "--exhibit", "A", "--notes", "")
+    assert json.loads(run(clip, "--json", *case).stdout)["case"] == {
+        "case": "=7/24",
+        "examiner": "M\\xfcller\n\x1b[31m",
+        "exhibit": "A",
+        "notes": None,
+    }
+    assert set(json.loads(run(clip, "--json").stdout)["case"].values()) == {None}
 
 
 @pytest.mark.usefixtures("models")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forensics.cli.options import (
+    case_of,
+    case_options,
     debug_option,
     face_options,
     model_options,
@@ -19,6 +21,7 @@ from forensics.cli.progress import byte_bar, frame_bar
 from forensics.errors import ExitCode
 
 if TYPE_CHECKING:
+    from forensics.report.facts import CaseFacts
     from forensics.report.model import Report
     from forensics.settings import AnalysisSettings
     from weights.store import Store
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 @click.command("analyze")
 @click.argument("video", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder for report.json and frames.csv."
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder for the report and its manifest."
 )
 @click.option(
     "--overwrite", is_flag=True, help="Write into a folder that is not empty; replaces only same names."
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 @sampling_options
 @face_options
 @model_options
+@case_options
 @store_options
 @debug_option
 def analyze_command(
@@ -54,7 +58,9 @@ def analyze_command(
     from weights.store import Store
 
     store = Store(cache_dir, offline=offline)
-    report = run_analysis(video, output, settings_of(options), store, overwrite=overwrite, as_json=as_json)
+    case = case_of(options)
+    settings = settings_of(options)
+    report = run_analysis(video, output, settings, store, case=case, overwrite=overwrite, as_json=as_json)
     return exit_code_of_verdict(report)
 
 
@@ -71,6 +77,7 @@ def run_analysis(
     settings: AnalysisSettings,
     store: Store,
     *,
+    case: CaseFacts | None = None,
     overwrite: bool = False,
     as_json: bool = False,
 ) -> Report:
@@ -78,6 +85,7 @@ def run_analysis(
     from forensics.api import analyze
     from forensics.cli.summary import print_summary
     from forensics.models import fetch_weights
+    from forensics.report.facts import NO_CASE
     from forensics.report.json import report_json
     from video.probe import probe
 
@@ -89,11 +97,29 @@ def run_analysis(
         if not weight.commercial_use:
             click.echo(f"{weight.name}: {weight.licence}, not for commercial use", err=True)
     with frame_bar("frames") as frames:
-        report = analyze(video, output, settings=settings, store=store, overwrite=overwrite, progress=frames)
+        report = analyze(
+            video,
+            output,
+            settings=settings,
+            store=store,
+            case=case or NO_CASE,
+            overwrite=overwrite,
+            progress=frames,
+        )
     if as_json:
         click.echo(report_json(report), nl=False)
     else:
         print_summary(report)
         if output is not None:
-            click.echo(f"written: {output / 'report.json'}, {output / 'frames.csv'}")
+            _print_written(output)
     return report
+
+
+def _print_written(output: Path) -> None:
+    """Name the outputs, and the one digest that vouches for them all if it is kept elsewhere."""
+    from forensics.manifest import FILE_NAME, read_manifest
+    from weights.streams import sha256_of
+
+    names = [one.name for one in read_manifest(output).outputs]
+    click.echo(f"written to {output}: {', '.join([*names, FILE_NAME])}")
+    click.echo(f"sha256 of {FILE_NAME}: {sha256_of(output / FILE_NAME)}")

@@ -12,12 +12,14 @@ import click
 from forensics.errors import UsageFault
 
 if TYPE_CHECKING:
+    from forensics.report.facts import CaseFacts
     from forensics.settings import AnalysisSettings
     from video.sampling import Sampling
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DEBUG = "forensics.debug"
+CASE_FIELDS = ("case", "examiner", "exhibit", "notes")
 
 
 def _remember_debug(ctx: click.Context, _: click.Parameter, chosen: bool) -> None:
@@ -149,6 +151,27 @@ def model_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def case_options(command: Command) -> Command:
+    """What the report says of the case."""
+    for option in reversed(
+        (
+            click.option("--case", help="The case number, for the report."),
+            click.option("--examiner", help="Who examines, for the report."),
+            click.option("--exhibit", help="The exhibit number, for the report."),
+            click.option("--notes", help="Notes, for the report."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def case_of(options: dict[str, Any]) -> CaseFacts:
+    """Take the case options out of `options`; what is empty was not said."""
+    from forensics.report.facts import CaseFacts
+
+    return CaseFacts(**{field: options.pop(field) or None for field in CASE_FIELDS})
 
 
 def sampling_of(options: dict[str, Any]) -> Sampling:
