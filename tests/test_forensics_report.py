@@ -170,6 +170,16 @@ def test_a_report_without_faces_has_a_table_without_rows(report: Report, tmp_pat
     assert (tmp_path / "frames.csv").read_text(encoding="utf-8").split() == [",".join(COLUMNS)]
 
 
+@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+def test_no_text_starts_a_formula_and_numbers_stay_so(report: Report, tmp_path: Path, start: str) -> None:
+    scores = (FaceScore(start, -1.5, 0.125, None), FaceScore("b", None, None, start))
+    face = dataclasses.replace(report.faces[0], box_xyxy=(-4.0, -2.5, 3.0, 4.0), scores=scores)
+    first, second = rows_of(dataclasses.replace(report, faces=(face,)), tmp_path)
+    assert (first["detector"], second["abstained"]) == (f"'{start}", f"'{start}")
+    assert (first["score"], first["x1"], first["y1"]) == ("-1.5", "-4.0", "-2.5")
+    assert (second["detector"], second["score"]) == ("b", "")
+
+
 def test_people_are_lettered() -> None:
     names = [person_name(track) for track in (0, 1, 25, 26, 27, 51, 52, 701, 702)]
     letters = [name.removeprefix("person ") for name in names]

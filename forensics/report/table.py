@@ -8,6 +8,8 @@ from pathlib import Path
 from forensics.report.model import Report, person_name
 
 FILE_NAME = "frames.csv"
+# What makes spreadsheets evaluate a cell; some skip white space before it.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 COLUMNS = (
     "frame_index",
     "pts_seconds",
@@ -41,5 +43,13 @@ def write_table(report: Report, folder: Path) -> Path:
             quality = (row.size_pixels, row.sharpness, row.yaw_degrees, row.pitch_degrees, row.visible_ratio)
             for score in row.scores:
                 said = (score.detector, score.score, score.probability, score.abstained)
-                writer.writerow((*place, *said, *row.box_xyxy, row.confidence, *quality))
+                cells = (*place, *said, *row.box_xyxy, row.confidence, *quality)
+                writer.writerow([inert(cell) for cell in cells])
     return path
+
+
+def inert(cell: object) -> object:
+    """Text that a spreadsheet would take for a formula, behind an apostrophe; numbers stay numbers."""
+    if isinstance(cell, str) and cell.startswith(FORMULA_STARTS):
+        return f"'{cell}"
+    return cell
