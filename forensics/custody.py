@@ -73,21 +73,25 @@ def output_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 def _publish(staging: Path, path: Path) -> None:
     """Move every staged file into `path`; when one cannot be, those that replaced nothing go again."""
-    files = sorted(staging.iterdir())
+    files = sorted(file.relative_to(staging) for file in staging.rglob("*") if not file.is_dir())
     for file in files:
-        if (path / file.name).is_dir():
-            raise IsADirectoryError(errno.EISDIR, f"{file.name} is a folder there")
+        if (path / file).is_dir():
+            raise IsADirectoryError(errno.EISDIR, f"{file} is a folder there")
     added: list[Path] = []
+    made: list[Path] = []
     try:
         for file in files:
-            target = path / file.name
+            target = path / file
+            made += [folder for folder in target.parents if not folder.exists()]
+            target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():
                 added.append(target)
-            os.replace(file, target)
-        staging.rmdir()
+            os.replace(staging / file, target)
+        shutil.rmtree(staging)
     except BaseException:
         for target in added:
             target.unlink(missing_ok=True)
+        _remove_empty(sorted(made, reverse=True))
         raise
 
 

@@ -28,6 +28,7 @@ def write_and_raise(out: Path, error: BaseException, *, overwrite: bool = False)
 
 def write_all(folder: Path, *names: str) -> None:
     for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("new")
 
 
@@ -121,6 +122,36 @@ def test_a_folder_where_a_file_should_go_stops_all_of_them(tmp_path: Path) -> No
         write_all(folder, "a", "b")
     assert (tmp_path / "a").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_folders_of_files_join_what_is_there(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "faces").mkdir(parents=True)
+    (out / "faces" / "1.png").write_text("old")
+    (out / "faces" / "mine.png").write_text("keep")
+    with output_folder(out, overwrite=True) as folder:
+        write_all(folder, "faces/1.png", "faces/b/2.png", "a")
+    kept = {path.relative_to(out).as_posix(): path.read_text() for path in out.rglob("*") if path.is_file()}
+    assert kept == {"a": "new", "faces/1.png": "new", "faces/mine.png": "keep", "faces/b/2.png": "new"}
+    assert not list(out.glob(".*"))
+
+
+def test_a_disk_that_fails_while_folders_move_keeps_none_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.replace
+
+    def fail_last(source: Path, target: Path) -> None:
+        if target.name == "z":
+            raise OSError(errno.EIO, "Input/output error")
+        real(source, target)
+
+    out = tmp_path / "out"
+    out.mkdir()
+    monkeypatch.setattr("forensics.custody.os.replace", fail_last)
+    with pytest.raises(OutputError, match="Input/output error"), output_folder(out) as folder:
+        write_all(folder, "faces/b/2.png", "z")
+    assert list(out.iterdir()) == []
 
 
 def below_a_file(folder: Path) -> Path:
