@@ -15,9 +15,9 @@ from stubs import StubDetector, stub_models
 from forensics.aggregate import Reason
 from forensics.calibration import crossval
 from forensics.calibration.file import load_calibration
-from forensics.calibration.reports import read_reports, setup_of
+from forensics.calibration.reports import read_reports, setup_of, video_score
 from forensics.cli import main
-from forensics.errors import CalibrationError, ExitCode
+from forensics.errors import CalibrationError, ExitCode, ReportError
 from forensics.pipeline import analyze_video
 from forensics.report.json import FILE_NAME, write_json
 from forensics.report.model import Report
@@ -171,7 +171,7 @@ def test_scores_without_a_report_are_refused(tmp_path: Path, report: Report) -> 
     assert_refused(run(table, *both, "-o", path), ExitCode.USAGE, "--weights-of")
     # Without a name in the table it is repdfd, which did not run here.
     assert_refused(run(table, "--weights-of", one_report, "-o", path), ExitCode.INPUT, "repdfd did not run")
-    assert_refused(run(table, "--weights-of", table, "-o", path), ExitCode.INPUT, "scores.csv", "no report")
+    assert_refused(run(table, "--weights-of", table, "-o", path), ExitCode.INPUT, "scores.csv", "is damaged")
     absent = ("--weights-of", tmp_path / "absent.json")
     assert_refused(run(table, *absent, "-o", path), ExitCode.INPUT, "absent.json", "cannot be read")
 
@@ -209,23 +209,16 @@ def test_the_score_is_that_of_the_most_suspicious_track_and_its_faces_are_the_co
     assert video.conditions.size_pixels == 90.0
 
 
-def test_a_whole_picture_has_one_score_unless_there_are_too_few_frames(
-    tmp_path: Path, report: Report
-) -> None:
-    (run_a, _) = report.detectors
-    assert run_a.finding is not None
-    picture = dataclasses.replace(run_a.finding.tracks[0], track=None, mean_score=0.75)
-    too_few = dataclasses.replace(picture, reason=Reason.TOO_FEW_FRAMES, mean_score=9.0)
-    for name, track in (("enough.mp4", picture), ("short.mp4", too_few)):
-        finding = dataclasses.replace(run_a.finding, most_suspicious=None, tracks=(track,))
-        one = variant(report, name, {"a": track.mean_score, "b": 0.0}, 60.0)
-        runs = (dataclasses.replace(run_a, finding=finding),)
-        write_reports(tmp_path / "out", [dataclasses.replace(one, detectors=runs)])
-    (tmp_path / "labels.csv").write_text("video,label\nenough.mp4,fake\nshort.mp4,real\n")
-    table, _ = read_reports(tmp_path / "out", tmp_path / "labels.csv", ("a",))
-    (video,) = table.videos
-    assert video.scores == {"a": 0.75}
-    assert table.left_out == 1
+def test_a_whole_picture_has_one_score_unless_there_are_too_few_frames(report: Report) -> None:
+    finding = report.detectors[0].finding
+    assert finding is not None
+    picture = dataclasses.replace(finding.tracks[0], track=None, mean_score=0.75)
+    too_few = dataclasses.replace(picture, reason=Reason.TOO_FEW_FRAMES)
+    scores = [
+        video_score(dataclasses.replace(finding, most_suspicious=None, tracks=(track,)))
+        for track in (picture, too_few)
+    ]
+    assert scores == [0.75, None]
 
 
 def test_reports_that_were_not_made_alike_are_refused(material: Path, report: Report) -> None:
@@ -253,5 +246,5 @@ def test_a_damaged_report_is_refused_by_name(tmp_path: Path, report: Report) -> 
     text = path.read_text()
     for damaged in (text[:-20], text.replace('"weights":', '"weight":'), "[]"):
         path.write_text(damaged)
-        with pytest.raises(CalibrationError, match=r"report\.json: is no report of this tool"):
+        with pytest.raises(ReportError, match=r"report\.json: "):
             setup_of(path, ("a",))

@@ -255,7 +255,10 @@ def all_equal(table: ScoreTable) -> ScoreTable:
 @pytest.mark.parametrize(
     ("table", "cause"),
     [
-        (normal_table(MIN_PER_CLASS - 1), "9 fake videos with a score; a calibration needs 10 of each"),
+        (
+            normal_table(MIN_PER_CLASS - 1),
+            "9 fake videos with a score, 0 labelled ones without;",
+        ),
         (only_one_label(normal_table(20)), "0 fake videos"),
         (one_group(normal_table(20)), "all fake videos are of one group"),
         (all_equal(normal_table(20)), "all scores of a are equal"),

@@ -76,7 +76,8 @@ def _check_table(table: ScoreTable, method: Method) -> None:
         count = int((labels == wanted).sum())
         if count < MIN_PER_CLASS:
             raise CalibrationError(
-                f"{source}: {count} {name} videos with a score; a calibration needs {MIN_PER_CLASS} of each"
+                f"{source}: {count} {name} videos with a score, {table.left_out} labelled ones without; "
+                f"a calibration needs {MIN_PER_CLASS} of each"
             )
         if len(set(groups[labels == wanted].tolist())) < 2:
             raise CalibrationError(
