@@ -11,6 +11,7 @@ from forensics.report.facts import C2paFacts, C2paStatus, storable
 # Evidence must not make this machine call a server: neither for a manifest kept elsewhere nor for the state
 # of a certificate.
 SETTINGS = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
+KEPT_ELSEWHERE = "Remote:"
 NOT_INSTALLED = "the package c2pa-python is not installed (the extra `c2pa`)"
 
 
@@ -36,7 +37,10 @@ def read_c2pa(path: Path) -> C2paFacts:
         except c2pa.C2paError.NotSupported:
             return C2paFacts(C2paStatus.NOT_CHECKED, reason="C2PA knows no manifests in files of this kind")
         except c2pa.C2paError as error:
-            return C2paFacts(C2paStatus.UNREADABLE, reason=_line(str(error)))
+            # The package has no exception of its own for a manifest it was told not to fetch.
+            away = str(error).startswith(KEPT_ELSEWHERE)
+            status = C2paStatus.NOT_CHECKED if away else C2paStatus.UNREADABLE
+            return C2paFacts(status, reason=_line(str(error)))
 
 
 def _facts(store: dict[str, Any]) -> C2paFacts:

@@ -26,6 +26,7 @@ from forensics.rerun import compared, settings_of
 from forensics.verify import Check, State, Subject, verify
 from weights.sources import Imported
 from weights.store import Store
+from weights.streams import sha256_of
 
 TABLE = "frames.csv"
 Tamper = Callable[[Path], object]
@@ -233,6 +234,31 @@ def test_a_forged_score_with_a_fitting_manifest_is_found_by_repeating(out: Path)
 
 def test_forged_settings_are_found_by_repeating(out: Path) -> None:
     assert_mismatch(forged(out, '"sampling": "all"', '"sampling": "fps"'), "evidence.delivery.sampled")
+
+
+def test_evidence_that_cannot_be_written_is_enough_and_stays_as_it_was(clip: Path, tmp_path: Path) -> None:
+    vault = tmp_path / "vault"
+    vault.mkdir()
+    kept = clip.rename(vault / clip.name)
+    kept.chmod(0o444)
+    vault.chmod(0o555)
+    # The change time tells of every write, also of one by root, whom permissions do not hold back.
+    before, digest_before = (kept.stat(), vault.stat()), sha256_of(kept)
+    try:
+        out = tmp_path / "out"
+        assert run("analyze", kept, "-o", out, "--all-frames").exit_code == ExitCode.DONE
+        assert run("verify", out, "--evidence", kept, "--rerun").exit_code == ExitCode.DONE
+        assert run("report", out).exit_code == ExitCode.DONE
+        after = (kept.stat(), vault.stat())
+    finally:
+        vault.chmod(0o755)
+    for then, now in zip(before, after, strict=True):
+        assert (now.st_ctime_ns, now.st_mtime_ns, now.st_size) == (
+            then.st_ctime_ns,
+            then.st_mtime_ns,
+            then.st_size,
+        )
+    assert read_report(out).evidence.sha256 == digest_before == sha256_of(kept)
 
 
 def test_nothing_is_repeated_when_something_does_not_match(out: Path) -> None:
