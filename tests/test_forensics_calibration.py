@@ -188,6 +188,8 @@ def test_another_prompt_is_refused_and_another_sampling_is_a_warning() -> None:
     assert without.check(FILES, SETTINGS, path=PATH) == ()
     (warning,) = calibration().check(FILES, SETTINGS | {"sampling_amount": 8.0}, path=PATH)
     assert warning == "the calibration was made with sampling_amount 4.0, this analysis uses 8.0"
+    (warning,) = calibration().check(FILES, SETTINGS | {"quality": {"min_sharpness": 9.0}}, path=PATH)
+    assert warning == "the calibration was made with quality.min_sharpness None, this analysis uses 9.0"
 
 
 @pytest.mark.parametrize("isotonic", [False, True])

@@ -82,8 +82,8 @@ class Calibration:
             )
         now = recorded_settings(settings)
         warnings = []
-        for key, before in self.settings.items():
-            after = now.get(key)
+        for key in {**self.settings, **now}:
+            before, after = self.settings.get(key), now.get(key)
             if before == after:
                 continue
             if key not in DECISIVE_SETTINGS:
@@ -134,9 +134,18 @@ def weights_of(files: Iterable[ModelFile], detectors: Iterable[str]) -> tuple[Di
 
 
 def recorded_settings(settings: object) -> dict[str, object]:
-    """What a calibration remembers of the settings of an analysis, as JSON's own types."""
+    """What a calibration remembers of the settings of an analysis, as JSON's own types.
+
+    Groups of settings are flat, as `quality.min_sharpness`.
+    """
     plain = to_plain(settings)
-    return {name: plain[name] for name in RECORDED_SETTINGS if name in plain}
+    flat: dict[str, object] = {}
+    for name in RECORDED_SETTINGS:
+        value = plain.get(name)
+        flat |= (
+            {f"{name}.{key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
+        )
+    return flat
 
 
 def _if_outside(what: str, value: float, seen: Range) -> list[str]:
