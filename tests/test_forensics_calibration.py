@@ -161,6 +161,8 @@ def test_the_weights_are_those_of_the_detector_and_of_everything_all_detectors_s
 def test_an_analysis_with_the_same_weights_passes_whatever_else_runs_beside_it() -> None:
     assert calibration().check(FILES, SETTINGS, path=PATH) == ()
     assert calibration().check(FILES[:3], SETTINGS, path=PATH) == ()
+    another_encoder = model_file("c-identities", "identity encoder transface")
+    assert calibration().check((*FILES, another_encoder), SETTINGS, path=PATH) == ()
 
 
 @pytest.mark.parametrize(
@@ -168,6 +170,7 @@ def test_an_analysis_with_the_same_weights_passes_whatever_else_runs_beside_it()
     [
         ((*FILES[:2], model_file("a-head", "detector a", sha256="f" * 64)), "a-head"),
         (FILES[1:], "faces"),
+        ((FILES[0], *FILES[2:]), "identities"),
         ((*FILES, model_file("extra", "detector a")), "extra"),
     ],
 )
