@@ -69,6 +69,7 @@ class Tracker:
         self._settings = settings
         self._tracklets: list[Tracklet] = []
         self._open: list[Tracklet] = []
+        self._shot = 0
         # Pairs of tracklets seen in one frame, which are therefore two people.
         self._rivals: set[tuple[int, int]] = set()
 
@@ -79,18 +80,21 @@ class Tracker:
         usable: npt.NDArray[np.bool_],
         index: npt.NDArray[np.int64],
         pts_seconds: npt.NDArray[np.float64],
+        shot: npt.NDArray[np.int64],
     ) -> npt.NDArray[np.int64]:
         """Provisional ids [N] of the faces in the next chunk of T frames.
 
         `embeddings` [N,D] of length 1; `usable` [N] says which faces are good enough to tell who they are:
-        the others are only followed in their place. `index` and `pts_seconds` [T] are the frames' numbers
-        and times. How a video is cut into chunks makes no difference.
+        the others are only followed in their place, and that not across a cut. `index`, `pts_seconds` and
+        `shot` [T] are the frames' numbers, times and shots. How a video is cut into chunks makes no
+        difference.
         """
         count = len(detections)
-        if len(embeddings) != count or len(usable) != count or len(index) != len(pts_seconds):
+        frames = (len(index), len(pts_seconds), len(shot))
+        if len(embeddings) != count or len(usable) != count or len(set(frames)) > 1:
             raise ValueError(
                 f"{count} faces come with {len(embeddings)} embeddings and {len(usable)} qualities, "
-                f"{len(index)} frames with {len(pts_seconds)} times"
+                f"{frames[0]} frames with {frames[1]} times and {frames[2]} shots"
             )
         ids = np.zeros(count, np.int64)
         for frame in np.unique(detections.frame).tolist():
@@ -101,6 +105,7 @@ class Tracker:
                 usable[here],
                 int(index[frame]),
                 float(pts_seconds[frame]),
+                int(shot[frame]),
             )
         return ids
 
@@ -129,8 +134,13 @@ class Tracker:
         usable: npt.NDArray[np.bool_],
         index: int,
         seconds: float,
+        shot: int,
     ) -> list[int]:
         """Give each face of one frame to a tracklet of its own, open or new."""
+        if shot != self._shot:
+            # Who stands there after a cut may be anyone; `finish` joins the shots by identity.
+            self._open = []
+            self._shot = shot
         self._open = [
             tracklet
             for tracklet in self._open

@@ -86,5 +86,5 @@ class FrontHalf:
         identities = {embedder.name: embedder.embed(crops[embedder.spec]) for embedder in self.embedders}
         usable = np.array([not reasons for reasons in quality.reasons], dtype=bool)
         unit = identities[self.embedders[0].name].unit().cpu().numpy()
-        track = tracker.update(detections, unit, usable, batch.index, batch.pts_seconds)
+        track = tracker.update(detections, unit, usable, batch.index, batch.pts_seconds, batch.shot)
         return Evidence(frames, batch, detections, quality, track, identities, crops)

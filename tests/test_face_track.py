@@ -63,7 +63,9 @@ def follow(
     step_seconds: float = 0.25,
     chunk: int = 8,
     settings: TrackSettings = SETTINGS,
+    cuts: Sequence[int] = (),
 ) -> Result:
+    """Track the faces of `frames`; a new shot begins at each frame number in `cuts`."""
     tracker, noise = Tracker(settings), np.random.default_rng(1)
     vectors = [[seen(face, noise) for face in frame] for frame in frames]
     provisional = []
@@ -87,6 +89,7 @@ def follow(
                 np.array([face.usable for face in faces], bool),
                 numbers * 10,
                 numbers * step_seconds,
+                np.searchsorted(np.array(cuts, np.int64), numbers, side="right"),
             )
         )
     tracks = tracker.finish()
@@ -169,6 +172,27 @@ def test_a_cut_to_a_person_as_alike_as_strangers_can_be_starts_a_track() -> None
 def test_a_cut_to_a_poor_face_of_another_person_starts_a_track() -> None:
     frames = [[Face("ann", 100)]] * 5 + [[Face("bob", 100, usable=False)]] * 3
     assert persons(follow(frames)) == {"ann": {0}, "bob": {1}}
+
+
+def test_place_alone_does_not_lead_across_a_cut() -> None:
+    double = alike("ann", 0.95)
+    frames = [[Face("ann", 100, usable=i < 4)] for i in range(6)]
+    frames += [[Face("double", 100, usable=False, vector=double)] for _ in range(6)]
+    assert persons(follow(frames)) == {"ann": {0}, "double": {0}}
+    assert persons(follow(frames, cuts=[6])) == {"ann": {0}, "double": {1}}
+
+
+def test_a_face_after_a_cut_is_joined_by_identity() -> None:
+    frames = [[Face("ann", 100)] for _ in range(8)]
+    result = follow(frames, cuts=[3, 4])
+    assert persons(result) == {"ann": {0}}
+    assert result.tracks.tracks[0].detections == 8
+
+
+@pytest.mark.parametrize("chunk", [1, 6, 7])
+def test_a_cut_splits_wherever_the_chunks_end(chunk: int) -> None:
+    frames = [[Face("ann", 100, usable=False)] for _ in range(12)]
+    assert follow(frames, cuts=[6], chunk=chunk).ids["ann"] == [0] * 6 + [1] * 6
 
 
 def test_cutting_to_and_fro_gives_one_track_a_person() -> None:
@@ -270,6 +294,16 @@ def test_embeddings_and_flags_must_match_the_faces() -> None:
             np.zeros(0, bool),
             np.zeros(1, np.int64),
             np.zeros(1),
+            np.zeros(1, np.int64),
+        )
+    with pytest.raises(ValueError, match="1 frames with 1 times and 2 shots"):
+        Tracker(SETTINGS).update(
+            FaceDetections.empty(),
+            np.zeros((0, DIMENSION), np.float32),
+            np.zeros(0, bool),
+            np.zeros(1, np.int64),
+            np.zeros(1),
+            np.zeros(2, np.int64),
         )
 
 

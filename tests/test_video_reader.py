@@ -276,7 +276,7 @@ def test_limits_refuse_what_exceeds_them(tmp_path: Path, limits: Limits, cause: 
 
 
 def test_a_video_that_grows_beyond_the_limit_is_refused_there(tmp_path: Path) -> None:
-    path = media.size_change(tmp_path / "grows.ts", sizes=((64, 48), (media.WIDTH, media.HEIGHT)))
+    path = media.size_change(tmp_path / "grows.ts", 10, sizes=((64, 48), (media.WIDTH, media.HEIGHT)))
     with open_video(path, sampling=Sampling.all(), limits=Limits(max_side_pixels=100)) as reader:
         batches = reader.batches(2)
         assert next(batches).data.shape == (2, 48, 64, 3)

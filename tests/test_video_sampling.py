@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from fractions import Fraction
 
 import pytest
 
-from video.sampling import Sampling, Timed
+from video.frames import Timed
+from video.sampling import Sampling
+from video.spread import ShotSpan, shares, shot_spans
 
 
-def kept(
-    sampling: Sampling, times: list[Fraction | float | int], duration: Fraction | None = None
-) -> list[int]:
-    frames = [Timed(index, Fraction(str(time)), None) for index, time in enumerate(times)]
-    return [frame.index for frame in sampling.select(frames, duration)]
+def kept(sampling: Sampling, times: list[Fraction | float | int], cuts: Sequence[int] = ()) -> list[int]:
+    """The numbers of the frames chosen; a new shot begins at each number in `cuts`."""
+    frames = [
+        Timed(index, Fraction(str(time)), None, bisect_right(cuts, index)) for index, time in enumerate(times)
+    ]
+    return [frame.index for frame in sampling.select(frames, shot_spans(sampling.window(frames)))]
 
 
 def regular(count: int, rate: int = 25, start: Fraction = Fraction(0)) -> list[Fraction | float | int]:
@@ -82,41 +87,80 @@ def test_frames_past_the_end_are_not_asked_for() -> None:
             asked.append(index)
             yield Timed(index, Fraction(index), None)
 
-    assert len(list(Sampling.all(end_seconds=3).select(frames(), None))) == 3  # type: ignore[arg-type]
+    assert len(list(Sampling.all(end_seconds=3).select(frames()))) == 3  # type: ignore[arg-type]
     assert asked == [0, 1, 2, 3]
 
 
 def test_spread_keeps_the_centres_of_equal_spans() -> None:
     # Four spans of 2.5 s: centres at 1.25, 3.75, 6.25, 8.75 s.
-    chosen = kept(Sampling.spread(4), regular(250), Fraction(10))
+    chosen = kept(Sampling.spread(4), regular(250))
     assert [float(regular(250)[index]) for index in chosen] == [1.24, 3.76, 6.24, 8.76]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 10, 100])
-def test_spread_never_gives_more_than_asked(count: int) -> None:
-    chosen = kept(Sampling.spread(count), regular(20), Fraction(20, 25))
+@pytest.mark.parametrize("cuts", [[], [1], [5, 6, 12], list(range(1, 20))])
+def test_spread_gives_as_many_as_asked_for_and_there_are(count: int, cuts: list[int]) -> None:
+    chosen = kept(Sampling.spread(count), regular(20), cuts)
     assert len(chosen) == min(count, 20)
     assert chosen == sorted(set(chosen))
 
 
 def test_spread_of_a_window_starts_and_ends_with_it() -> None:
-    chosen = kept(Sampling.spread(2, start_seconds=4, end_seconds=8), list(range(10)), Fraction(10))
-    assert chosen == [5, 7]
+    assert kept(Sampling.spread(2, start_seconds=4, end_seconds=8), list(range(10))) == [5, 7]
 
 
-@pytest.mark.parametrize("duration", [Fraction(0), Fraction(1, 25), Fraction(100)])
-def test_spread_of_one_frame_gives_that_frame(duration: Fraction) -> None:
-    assert kept(Sampling.spread(4), [3], duration) == [0]
+def test_spread_of_one_frame_gives_that_frame() -> None:
+    assert kept(Sampling.spread(4), [3]) == [0]
 
 
-def test_spread_over_a_duration_declared_too_long_gives_fewer_frames() -> None:
-    chosen = kept(Sampling.spread(4), regular(25), Fraction(2))
-    assert chosen == [6, 19]
+def test_spread_gives_shots_frames_in_proportion_to_their_length() -> None:
+    # Shots of 100, 60 and 40 frames: 5, 3 and 2 of ten frames, at the centres of spans of 20 frames.
+    chosen = kept(Sampling.spread(10), regular(200), [100, 160])
+    assert chosen == [10, 30, 50, 70, 90, 110, 130, 150, 170, 190]
+    # Five frames: 2.5, 1.5 and 1 by proportion, of which the second half goes to the earlier shot.
+    assert kept(Sampling.spread(5), regular(200), [100, 160]) == [17, 50, 83, 130, 180]
 
 
-def test_spread_refuses_an_unknown_duration() -> None:
-    with pytest.raises(ValueError, match="duration"):
-        kept(Sampling.spread(4), [0, 1], None)
+def test_spread_gives_short_shots_a_frame_each() -> None:
+    assert kept(Sampling.spread(4), regular(100), [97, 98]) == [24, 73, 97, 99]
+
+
+def test_spread_over_more_shots_than_frames_prefers_long_ones() -> None:
+    assert kept(Sampling.spread(2), regular(100), [30, 35, 60]) == [15, 80]
+    assert kept(Sampling.spread(1), regular(100), [30, 35, 60]) == [80]
+
+
+def test_spread_does_not_ask_a_shot_for_more_frames_than_it_has() -> None:
+    # One second of a still picture, then a quarter of a second in 25 frames.
+    times = [0, 0.5, *(1 + Fraction(index, 100) for index in range(25))]
+    assert len(kept(Sampling.spread(12), times, [2])) == 12
+
+
+def test_spread_leaves_shots_outside_the_window_alone() -> None:
+    chosen = kept(Sampling.spread(3, start_seconds=1, end_seconds=3), regular(100), [20, 50, 90])
+    # Frames 25 to 49 and 50 to 74: two frames for the earlier of two equal shots.
+    assert chosen == [31, 44, 62]
+
+
+def test_spread_stays_inside_a_shot_whose_last_frame_stays() -> None:
+    # In time, the second shot's first frame is the nearest to the middle of what shows the first shot.
+    assert kept(Sampling.spread(2), [0, 0.04, 1.0, 1.04], [2]) == [1, 3]
+
+
+def test_a_time_that_runs_backwards_does_not_stop_the_spread() -> None:
+    assert kept(Sampling.spread(2), [0, 1, 2, 0.5]) == [0]
+
+
+def test_spread_refuses_shots_of_unknown_length() -> None:
+    with pytest.raises(ValueError, match="spans"):
+        Sampling.spread(4).select([])
+
+
+def test_shares_add_up_and_follow_the_lengths() -> None:
+    # Webster's method on a textbook case: 53, 24 and 23 per cent of 7 seats.
+    spans = [ShotSpan(number, 1000, Fraction(votes)) for number, votes in enumerate((53_000, 24_000, 23_000))]
+    assert shares(spans, 7) == {0: 3, 1: 2, 2: 2}
+    assert shares([], 7) == {}
 
 
 @pytest.mark.parametrize(

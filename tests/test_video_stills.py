@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from video.errors import RefusedVideoError, UnreadableVideoError
-from video.frames import Delivery, FrameBatch, VideoInfo
+from video.frames import Delivery, FrameBatch, Shot, VideoInfo
 from video.reader import DEFAULT_SAMPLING, Limits, open_video
 from video.sampling import Sampling
 
@@ -47,7 +47,7 @@ def test_a_picture_is_one_frame_at_time_zero(tmp_path: Path, suffix: str) -> Non
     assert (batch.index.tolist(), batch.pts_seconds.tolist()) == ([0], [0.0])
     assert media.read_number(batch.data[0]) == 77
     np.testing.assert_allclose(batch.data[0, 5, 5], image[5, 5], atol=3)
-    assert delivery == Delivery(declared=1, decoded=1, sampled=1, warnings=())
+    assert delivery == Delivery(declared=1, decoded=1, sampled=1, warnings=(), shots=(Shot(0, 0.0),))
 
 
 @pytest.mark.parametrize("sampling", [Sampling.all(), Sampling.every(5), Sampling.spread(3), Sampling.fps(4)])

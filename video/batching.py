@@ -22,14 +22,16 @@ class Batcher:
         self._frames: list[npt.NDArray[np.uint8]] = []
         self._index: list[int] = []
         self._pts: list[int] = []
+        self._shot: list[int] = []
 
-    def add(self, frame: npt.NDArray[np.uint8], index: int, pts: int) -> Iterator[FrameBatch]:
+    def add(self, frame: npt.NDArray[np.uint8], index: int, pts: int, shot: int) -> Iterator[FrameBatch]:
         """Take one [H,W,3] frame; gives the batch that it completes or closes, if any."""
         if self._frames and self._frames[0].shape != frame.shape:
             yield from self.rest()
         self._frames.append(frame)
         self._index.append(index)
         self._pts.append(pts)
+        self._shot.append(shot)
         if len(self._frames) == self._size:
             yield from self.rest()
 
@@ -37,6 +39,7 @@ class Batcher:
         """The frames not yet given, if any."""
         if not self._frames:
             return
-        data, index, pts = np.stack(self._frames), np.array(self._index), np.array(self._pts)
-        self._frames, self._index, self._pts = [], [], []
-        yield FrameBatch(data, index.astype(np.int64), pts.astype(np.int64), self._time_base)
+        data = np.stack(self._frames)
+        index, pts, shot = (np.array(each, np.int64) for each in (self._index, self._pts, self._shot))
+        self._frames, self._index, self._pts, self._shot = [], [], [], []
+        yield FrameBatch(data, index, pts, self._time_base, shot)

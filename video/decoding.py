@@ -1,15 +1,25 @@
-"""The decode loop: packets in, frames in presentation order out, damage counted."""
+"""The decode loop: packets in, frames in presentation order out, timed, within limits, damage counted."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
+from fractions import Fraction
+from pathlib import Path
 
 import av
 import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from video.deinterlace import deinterlaced
+from video.frames import Timed
+from video.geometry import square_pixel_size
+from video.reader import Limits
+from video.streams import DEFAULT_FRAME_RATE, frame_rate
 from video.tally import Tally
+
+# For streams that give none; fine enough for any frame rate.
+DEFAULT_TIME_BASE = Fraction(1, 1_000_000)
 
 
 def decoded_frames(
@@ -32,3 +42,25 @@ def decoded_frames(
     except av.error.FFmpegError as error:
         tally.stopped_by = error.strerror or type(error).__name__
     tally.at_end = True
+
+
+def stream_time_base(stream: VideoStream) -> Fraction:
+    """The unit of the stream's times in seconds."""
+    return stream.time_base or DEFAULT_TIME_BASE
+
+
+def timed_frames(
+    path: Path, container: InputContainer, stream: VideoStream, tally: Tally, *, limits: Limits
+) -> Generator[Timed[av.VideoFrame], None, None]:
+    """Every frame of the stream, deinterlaced, with its number and time; counted in `tally`.
+
+    Raises `RefusedVideoError` at the first frame that exceeds `limits`.
+    """
+    time_base = stream_time_base(stream)
+    step = round(1 / (frame_rate(stream) or DEFAULT_FRAME_RATE) / time_base) * time_base
+    for frame in deinterlaced(decoded_frames(container, stream, tally)):
+        seconds = tally.time(None if frame.pts is None else frame.pts * time_base, step=step)
+        limits.check_size(path, *square_pixel_size(frame.width, frame.height, stream.sample_aspect_ratio))
+        limits.check_frames(path, tally.frames)
+        limits.check_duration(path, tally.span_seconds)
+        yield Timed(tally.frames - 1, seconds, frame)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -11,14 +11,16 @@ from types import TracebackType
 from video.backends import LIMITATIONS, ClipKind
 from video.batching import Batcher
 from video.colour import is_hd
-from video.decord_process import REMEDY, DecordProcess
+from video.decord_process import REMEDY, DecordFrame, DecordProcess
 from video.errors import RefusedVideoError
-from video.frames import Delivery, FrameBatch, VideoInfo
+from video.frames import Delivery, FrameBatch, Shot, Timed, VideoInfo
 from video.h273 import TRANSFERS
 from video.probe import Probe, probe
 from video.pyav import PyAvReader
 from video.reader import Limits
-from video.sampling import Sampling, Timed
+from video.sampling import Sampling
+from video.shots import DELAY_FRAMES, small_size, with_shots
+from video.spread import shot_spans
 from video.streams import PacketScan, scan_packets
 from video.tonemap import HDR_TRANSFERS
 
@@ -74,23 +76,55 @@ class DecordReader:
         if self._done:
             raise RuntimeError("the frames of a reader can be read once")
         self._done = True
-        time_base, pts = self._info.time_base, self._scan.pts
-        timed = [Timed(index, ticks * time_base, None) for index, ticks in enumerate(pts)]
-        chosen = [frame.index for frame in self._sampling.select(timed, self._scan.duration_seconds)]
-        end = self._sampling.end_seconds
-        decoded = len(pts) if end is None else sum(frame.seconds < end for frame in timed)
-        batcher = Batcher(size, time_base)
-        with ExitStack() as stack:
-            worker = stack.enter_context(DecordProcess.started(self._path, chosen, until=decoded))
-            self._compare(worker.seconds)
-            for index in chosen:
-                picture = worker.picture()
-                if picture.shape[:2] != (self._info.height, self._info.width):
-                    raise self._failed(f"it gave a frame of {picture.shape[1]}x{picture.shape[0]} pixels")
-                yield from batcher.add(picture, index, pts[index])
-            worker.finish()
+        timed = [Timed(index, self._seconds(index), None) for index in range(len(self._scan.pts))]
+        spans = None
+        if self._sampling.needs_spans:
+            # The pictures are looked at twice: first for the shots, then for the frames to be chosen in them.
+            timed = [Timed(each.index, each.seconds, None, each.shot) for each in self._frames([], [])]
+            spans = shot_spans(self._sampling.window(timed))
+        chosen = [frame.index for frame in self._sampling.select(timed, spans)]
+        batcher = Batcher(size, self._info.time_base)
+        shots: list[Shot] = []
+        for frame in self._frames(chosen, shots):
+            picture = frame.frame.picture
+            if picture is None:
+                continue
+            if picture.shape[:2] != (self._info.height, self._info.width):
+                raise self._failed(f"it gave a frame of {picture.shape[1]}x{picture.shape[0]} pixels")
+            yield from batcher.add(picture, frame.index, self._scan.pts[frame.index], frame.shot)
         yield from batcher.rest()
-        self._delivery = Delivery(self._info.frame_count, decoded, len(chosen), self._warnings)
+        self._delivery = Delivery(
+            self._info.frame_count, self._until(), len(chosen), self._warnings, tuple(shots)
+        )
+
+    def _frames(self, chosen: list[int], shots: list[Shot]) -> Iterator[Timed[DecordFrame]]:
+        """The frames up to the end of the window, with pictures of the `chosen`; new shots join `shots`."""
+        width, height = small_size(self._info.width, self._info.height)
+        with DecordProcess.started(self._path, chosen, until=self._until(), small=(height, width)) as worker:
+            self._compare(worker.seconds)
+            frames = (
+                Timed(index, self._seconds(index), frame) for index, frame in enumerate(worker.frames())
+            )
+            # PySceneDetect wants BGR.
+            for frame in with_shots(frames, lambda each: each.small[..., ::-1], shots):
+                yield frame
+                if self._is_past_end(frame.index):
+                    break
+            # Damage is reported with the last frame.
+            for _ in frames:
+                pass
+
+    def _until(self) -> int:
+        """How many frames are decoded: to the first one after the window and as far as judging that takes."""
+        inside = sum(not self._is_past_end(index) for index in range(len(self._scan.pts)))
+        return min(len(self._scan.pts), inside + 1 + DELAY_FRAMES)
+
+    def _is_past_end(self, index: int) -> bool:
+        end = self._sampling.end_seconds
+        return end is not None and self._seconds(index) >= end
+
+    def _seconds(self, index: int) -> Fraction:
+        return self._scan.pts[index] * self._info.time_base
 
     def _compare(self, seconds: list[float]) -> None:
         """Refuse a file about which decord and the container disagree."""

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,11 +30,31 @@ _COMMAND = [
 ]
 
 
-class DecordProcess:
-    """A running `decord_worker`: the times that decord gives, and pictures one after the other."""
+@dataclass(frozen=True)
+class DecordFrame:
+    """One frame as decord gives it, [H,W,3] uint8 RGB: small, and at its size if it was asked for."""
 
-    def __init__(self, path: Path, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+    small: npt.NDArray[np.uint8]
+    picture: npt.NDArray[np.uint8] | None
+
+
+class DecordProcess:
+    """A running `decord_worker`: the times that decord gives, and frames one after the other."""
+
+    def __init__(
+        self,
+        path: Path,
+        process: subprocess.Popen[bytes],
+        errors: IO[bytes],
+        *,
+        indices: list[int],
+        until: int,
+        small: tuple[int, int],
+    ) -> None:
         self._path = path
+        self._indices = set(indices)
+        self._until = until
+        self._small = small
         self._process = process
         self._errors = errors
         if process.stdout is None:
@@ -46,9 +67,14 @@ class DecordProcess:
 
     @classmethod
     @contextmanager
-    def started(cls, path: Path, indices: list[int], *, until: int) -> Iterator[DecordProcess]:
-        """Run a worker that decodes `until` frames of `path` and gives those of `indices`, ascending."""
-        request = {"path": str(path.resolve()), "indices": indices, "until": until}
+    def started(
+        cls, path: Path, indices: list[int], *, until: int, small: tuple[int, int]
+    ) -> Iterator[DecordProcess]:
+        """Run a worker that decodes `until` frames of `path`.
+
+        It gives all of them at `small` (height, width), and those of `indices`, ascending, as they are.
+        """
+        request = {"path": str(path.resolve()), "indices": indices, "until": until, "small": small}
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
                 _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, bufsize=-1
@@ -59,21 +85,30 @@ class DecordProcess:
                     with suppress(BrokenPipeError), process.stdin or nullcontext() as request_pipe:
                         if request_pipe is not None:
                             request_pipe.write(json.dumps(request).encode() + b"\n")
-                    yield cls(path, process, errors)
+                    yield cls(path, process, errors, indices=indices, until=until, small=small)
                 finally:
                     # decord ignores polite signals while it hangs.
                     process.kill()
 
-    def picture(self) -> npt.NDArray[np.uint8]:
-        """The next picture asked for, [H,W,3] uint8 RGB."""
-        size = self._words()
-        shape = (size["height"], size["width"], 3)
-        data = self._within_time(lambda: self._output.read(shape[0] * shape[1] * shape[2]))
-        if len(data) != shape[0] * shape[1] * shape[2]:
-            raise self._failed("it broke off in the middle of a frame")
-        return np.frombuffer(data, dtype=np.uint8).reshape(shape)
+    def frames(self) -> Iterator[DecordFrame]:
+        """The frames from the first on; ends with `UnreadableVideoError` where decord met damage."""
+        for index in range(min(self._until, len(self.seconds))):
+            size = self._words()
+            if "error" in size:
+                raise self._failed(size["error"])
+            small = self._pixels(*self._small)
+            picture = self._pixels(size["height"], size["width"]) if index in self._indices else None
+            yield DecordFrame(small, picture)
+        self._finish()
 
-    def finish(self) -> None:
+    def _pixels(self, height: int, width: int) -> npt.NDArray[np.uint8]:
+        count = height * width * 3
+        data = self._within_time(lambda: self._output.read(count))
+        if len(data) != count:
+            raise self._failed("it broke off in the middle of a frame")
+        return np.frombuffer(data, dtype=np.uint8).reshape(height, width, 3)
+
+    def _finish(self) -> None:
         """Wait for the end; raises `UnreadableVideoError` where decord met damage on the way."""
         last = self._words()
         if "error" in last:

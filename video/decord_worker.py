@@ -5,9 +5,10 @@ codec libraries of the one get called by the other. It also hangs on some files 
 the process ends. So it is given a process, which must import neither PyAV nor this package's readers.
 
 Protocol: one line of JSON on standard input, {"path": ..., "indices": [ascending frame numbers], "until":
-frames to decode}; on standard output one line of JSON, {"seconds": [start of every frame]}, then for each
-index one line, {"height": ..., "width": ...}, and as many bytes of 8-bit RGB, and {"done": true} at the end;
-{"error": ...} may take the place of any line and ends the answer.
+frames to decode, "small": [height, width]}; on standard output one line of JSON, {"seconds": [start of every
+frame]}, then for each frame one line, {"height": ..., "width": ...}, the frame at the small size and, if its
+number is among the indices, at its own, both as 8-bit RGB, and {"done": true} at the end; {"error": ...} may
+take the place of any line and ends the answer.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import json
 import os
 import sys
 from typing import Any, BinaryIO
+
+import numpy as np
 
 
 def main() -> None:
@@ -40,8 +43,13 @@ def _serve(request: dict[str, Any], answer: BinaryIO) -> None:
         for index in range(min(count, request["until"])):
             # Reading in order: seeking in decord gives wrong frames with several codecs.
             frame = video.next().asnumpy()
+            _say(answer, {"height": frame.shape[0], "width": frame.shape[1]})
+            rows, columns = (
+                np.arange(small) * side // small
+                for small, side in zip(request["small"], frame.shape[:2], strict=True)
+            )
+            answer.write(frame[rows][:, columns].tobytes())
             if index in wanted:
-                _say(answer, {"height": frame.shape[0], "width": frame.shape[1]})
                 answer.write(frame.tobytes())
         _say(answer, {"done": True})
     except (DECORDError, RuntimeError) as error:

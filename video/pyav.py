@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from itertools import chain
@@ -16,28 +16,19 @@ import numpy.typing as npt
 
 from video.batching import Batcher
 from video.colour import RgbConverter, colour_warnings
-from video.decoding import decoded_frames
-from video.deinterlace import deinterlaced
+from video.decoding import stream_time_base, timed_frames
 from video.errors import UnreadableVideoError, printable
-from video.frames import Delivery, FrameBatch, VideoInfo
+from video.frames import Delivery, FrameBatch, Shot, VideoInfo
 from video.geometry import Orientation, frame_orientation, square_pixel_size
 from video.opening import open_container
 from video.reader import Limits
-from video.sampling import Sampling, Timed
-from video.streams import (
-    DEFAULT_FRAME_RATE,
-    choose_stream,
-    declared_duration,
-    frame_rate,
-    prepare_decoder,
-    scan_packets,
-)
+from video.sampling import Sampling
+from video.shots import SmallPictures, with_shots
+from video.spread import ShotSpan, shot_spans
+from video.streams import choose_stream, declared_duration, frame_rate, prepare_decoder
 from video.tally import Tally, shortcomings
 
 log = logging.getLogger(__name__)
-
-# For streams that give none; fine enough for any frame rate.
-DEFAULT_TIME_BASE = Fraction(1, 1_000_000)
 
 
 class PyAvReader:
@@ -55,13 +46,13 @@ class PyAvReader:
         with ExitStack() as stack:
             self._container = stack.enter_context(open_container(path, max_pixels=limits.max_pixels))
             self._stream, choice = choose_stream(path, self._container)
-            self._time_base = self._stream.time_base or DEFAULT_TIME_BASE
+            self._time_base = stream_time_base(self._stream)
             self._frame_rate = frame_rate(self._stream)
             self._frame_count = self._stream.frames or None
             self._duration = declared_duration(self._container, self._stream)
             self._check_declarations()
             prepare_decoder(self._stream, max_pixels=limits.max_pixels)
-            self._frames = self._timed_frames()
+            self._frames = timed_frames(path, self._container, self._stream, self._tally, limits=limits)
             # Only a decoded frame says how the stored picture is turned.
             self._first = next(self._frames, None)
             if self._first is None:
@@ -90,28 +81,26 @@ class PyAvReader:
         """See `VideoReader.batches`."""
         if self._first is None:
             raise RuntimeError("the frames of a reader can be read once")
-        frames = chain((self._first,), self._frames)
+        spans = self._spans() if self._sampling.needs_spans else None
+        shots: list[Shot] = []
+        frames = with_shots(chain((self._first,), self._frames), SmallPictures().of, shots)
         self._first = None
-        duration = self._duration
-        if self._sampling.needs_duration and duration is None:
-            scan = scan_packets(self._path, self._stream.index, max_pixels=self._limits.max_pixels)
-            duration = scan.duration_seconds
         batcher = Batcher(size, self._time_base)
         sampled = 0
         shape: tuple[int, ...] | None = None
-        for chosen in self._sampling.select(frames, duration):
+        for chosen in self._sampling.select(frames, spans):
             rgb = self._upright_rgb(chosen.frame)
             if shape is not None and shape != rgb.shape:
                 change = f"the frame size changes to {rgb.shape[1]}x{rgb.shape[0]}"
                 self._warn([f"{change} at {float(chosen.seconds):.3f} s"])
             shape = rgb.shape
             sampled += 1
-            yield from batcher.add(rgb, chosen.index, int(chosen.seconds / self._time_base))
+            yield from batcher.add(rgb, chosen.index, int(chosen.seconds / self._time_base), chosen.shot)
         yield from batcher.rest()
         self._warn(
             shortcomings(self._tally, declared_frames=self._frame_count, declared_seconds=self._duration)
         )
-        self._delivery = Delivery(self._frame_count, self._tally.frames, sampled, self.warnings)
+        self._delivery = Delivery(self._frame_count, self._tally.frames, sampled, self.warnings, tuple(shots))
 
     def close(self) -> None:
         self._frames.close()
@@ -134,17 +123,14 @@ class PyAvReader:
         self._limits.check_frames(self._path, self._frame_count or 0)
         self._limits.check_duration(self._path, self._duration or Fraction(0))
 
-    def _timed_frames(self) -> Generator[Timed[av.VideoFrame], None, None]:
-        """Every frame of the stream with its number and time, within the limits."""
-        rate = self._frame_rate or DEFAULT_FRAME_RATE
-        step = round(1 / rate / self._time_base) * self._time_base
-        for frame in deinterlaced(decoded_frames(self._container, self._stream, self._tally)):
-            pts = frame.pts
-            seconds = self._tally.time(None if pts is None else pts * self._time_base, step=step)
-            self._limits.check_size(self._path, *self._square_size(frame.width, frame.height))
-            self._limits.check_frames(self._path, self._tally.frames)
-            self._limits.check_duration(self._path, self._tally.span_seconds)
-            yield Timed(self._tally.frames - 1, seconds, frame)
+    def _spans(self) -> list[ShotSpan]:
+        """The spans of the shots in the window, from a pass of their own over the file."""
+        with open_container(self._path, max_pixels=self._limits.max_pixels) as container:
+            stream, _ = choose_stream(self._path, container)
+            prepare_decoder(stream, max_pixels=self._limits.max_pixels)
+            frames = timed_frames(self._path, container, stream, Tally(), limits=self._limits)
+            numbered = with_shots(frames, SmallPictures().of, [])
+            return shot_spans(self._sampling.window(numbered))
 
     def _square_size(self, width: int, height: int) -> tuple[int, int]:
         return square_pixel_size(width, height, self._stream.sample_aspect_ratio)

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from itertools import groupby
 from math import floor
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from video.frames import VideoInfo
+from video.frames import Timed, VideoInfo
+from video.spread import ShotSpan, shares
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Timed(Generic[T]):
-    """A frame with its number in presentation order (from 0) and its exact presentation time."""
-
-    index: int
-    seconds: Fraction
-    frame: T
 
 
 class SamplingMode(StrEnum):
@@ -89,7 +82,10 @@ class Sampling:
         start_seconds: float | Fraction | None = None,
         end_seconds: float | Fraction | None = None,
     ) -> Sampling:
-        """At most `count` frames: those nearest to the centres of `count` equal spans of the window."""
+        """At most `count` frames, over the shots in proportion to their length (`video.spread`).
+
+        A shot's n frames are those nearest to the centres of n equal spans of it.
+        """
         return cls(SamplingMode.SPREAD, Fraction(count), _optional(start_seconds), _optional(end_seconds))
 
     @classmethod
@@ -103,8 +99,8 @@ class Sampling:
         return cls(SamplingMode.ALL, Fraction(1), _optional(start_seconds), _optional(end_seconds))
 
     @property
-    def needs_duration(self) -> bool:
-        """Whether `select` must be told how long the video is."""
+    def needs_spans(self) -> bool:
+        """Whether `select` must be told how long the shots are, which takes a pass over the video."""
         return self.mode is SamplingMode.SPREAD
 
     def expected_frames(self, info: VideoInfo) -> int | None:
@@ -123,32 +119,45 @@ class Sampling:
             return None
         return max(1, round(info.frame_count * window / duration / float(self.amount)))
 
-    def select(self, frames: Iterable[Timed[T]], duration_seconds: Fraction | None) -> Iterator[Timed[T]]:
+    def select(
+        self, frames: Iterable[Timed[T]], spans: Sequence[ShotSpan] | None = None
+    ) -> Iterator[Timed[T]]:
         """The chosen frames of `frames`, which come in presentation order; at most one is held back.
 
-        `duration_seconds` counts from the first frame to the end of the last; only `spread` reads it.
-        Frames past the end of the window are never asked for.
+        `spans` are those of the shots inside the window; only `spread` reads them, and raises `ValueError`
+        without. Frames past the end of the window are never asked for.
         """
-        window = self._window(frames)
-        if self.mode in (SamplingMode.ALL, SamplingMode.EVERY):
-            return _every(window, int(self.amount))
-        return _nearest(window, self, duration_seconds)
+        window = self.window(frames)
+        if self.mode is SamplingMode.SPREAD:
+            if spans is None:
+                raise ValueError("spreading frames needs the spans of the shots")
+            return _spread(window, spans, int(self.amount))
+        if self.mode is SamplingMode.FPS:
+            return _nearest(window, 1 / self.amount)
+        return _every(window, int(self.amount))
 
-    def _window(self, frames: Iterable[Timed[T]]) -> Iterator[tuple[Fraction, Timed[T]]]:
-        """The frames of the window, each with the time of the file's first frame."""
-        first: Fraction | None = None
+    def window(self, frames: Iterable[Timed[T]]) -> Iterator[Timed[T]]:
+        """The frames of the window."""
         for frame in frames:
-            first = frame.seconds if first is None else first
             if self.end_seconds is not None and frame.seconds >= self.end_seconds:
                 return
             if self.start_seconds is None or frame.seconds >= self.start_seconds:
-                yield first, frame
+                yield frame
 
 
-def _every(window: Iterator[tuple[Fraction, Timed[T]]], step: int) -> Iterator[Timed[T]]:
-    for position, (_, frame) in enumerate(window):
+def _every(window: Iterator[Timed[T]], step: int) -> Iterator[Timed[T]]:
+    for position, frame in enumerate(window):
         if position % step == 0:
             yield frame
+
+
+def _spread(window: Iterator[Timed[T]], spans: Sequence[ShotSpan], count: int) -> Iterator[Timed[T]]:
+    given = shares(spans, count)
+    seconds = {span.shot: span.seconds for span in spans}
+    for shot, frames in groupby(window, key=lambda frame: frame.shot):
+        if given[shot]:
+            step = seconds[shot] / given[shot]
+            yield from _nearest(frames, step, offset=step / 2, count=given[shot])
 
 
 @dataclass(frozen=True)
@@ -171,36 +180,22 @@ class _Grid:
         return floor((seconds - self.base) / self.step) + 1
 
 
-def _grid(sampling: Sampling, file_start: Fraction, first: Fraction, duration: Fraction | None) -> _Grid:
-    """The wanted times, given the times of the file's and of the window's first frame."""
-    if sampling.mode is SamplingMode.FPS:
-        return _Grid(first, 1 / sampling.amount, None)
-    if duration is None:
-        raise ValueError("spreading frames needs the duration of the video")
-    start = first if sampling.start_seconds is None else max(file_start, sampling.start_seconds)
-    end = file_start + duration
-    if sampling.end_seconds is not None:
-        end = min(end, sampling.end_seconds)
-    # A duration of nothing (a still image) puts all centres on the first frame.
-    span = max(end - start, Fraction(0)) / sampling.amount
-    return _Grid(start + span / 2, span, int(sampling.amount))
-
-
 def _nearest(
-    window: Iterator[tuple[Fraction, Timed[T]]], sampling: Sampling, duration: Fraction | None
+    frames: Iterator[Timed[T]], step: Fraction, *, offset: Fraction = Fraction(0), count: int | None = None
 ) -> Iterator[Timed[T]]:
     """Each frame that is the nearest one to some wanted time; of two equally near, the earlier.
 
-    The frame after the last is taken to lie one gap further on, so that times beyond the end of the
-    video keep nothing.
+    The wanted times are `count` in number (`None`: without end), `step` apart, and begin `offset` after the
+    first frame. The frame after the last is taken to lie one gap further on, so that times beyond the end of
+    the video keep nothing.
     """
     grid: _Grid | None = None
     held: Timed[T] | None = None
     gap: Fraction | None = None
     due = 0
-    for file_start, frame in window:
+    for frame in frames:
         if grid is None or held is None:
-            grid = _grid(sampling, file_start, frame.seconds, duration)
+            grid = _Grid(frame.seconds + offset, step, count)
         else:
             gap = frame.seconds - held.seconds
             passed = grid.first_after(held.seconds + gap / 2)

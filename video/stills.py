@@ -17,11 +17,12 @@ from PIL.ExifTags import TAGS
 
 from video.batching import Batcher
 from video.errors import RefusedVideoError, UnreadableVideoError, printable
-from video.frames import Delivery, FrameBatch, VideoInfo
+from video.frames import Delivery, FrameBatch, Shot, Timed, VideoInfo
 from video.geometry import Orientation
 from video.opening import open_regular
 from video.reader import Limits
-from video.sampling import Sampling, Timed
+from video.sampling import Sampling
+from video.spread import shot_spans
 
 log = logging.getLogger(__name__)
 
@@ -141,11 +142,12 @@ class StillReader:
         if self._delivery is not None:
             raise RuntimeError("the frames of a reader can be read once")
         batcher = Batcher(size, TIME_BASE)
-        chosen = list(self._sampling.select([Timed(0, Fraction(0), self._still.picture)], Fraction(0)))
+        frames = [Timed(0, Fraction(0), self._still.picture)]
+        chosen = list(self._sampling.select(frames, shot_spans(self._sampling.window(frames))))
         for picture in chosen:
-            yield from batcher.add(picture.frame, picture.index, 0)
+            yield from batcher.add(picture.frame, picture.index, 0, picture.shot)
         yield from batcher.rest()
-        self._delivery = Delivery(1, 1, len(chosen), self._warnings)
+        self._delivery = Delivery(1, 1, len(chosen), self._warnings, (Shot(0, 0.0),))
 
     def close(self) -> None:
         """Nothing is held open."""
