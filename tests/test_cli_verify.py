@@ -1,4 +1,4 @@
-"""`forensics verify` and `report`: what was touched is named, and what cannot be checked is said."""
+"""`forensics verify`: what was touched is named, and what cannot be checked is said."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import media
 import pytest
-from click.testing import CliRunner, Result
-from stubs import StubDetector, stub_models
+from click.testing import Result
+from outputs import TABLE, analysed_clip, edit, lines_of, relist, run, use_stub_models
 from weights_local import CONTENT, digest, registry, spec
 
-from forensics.cli import main
 from forensics.errors import ExitCode, UsageFault
 from forensics.manifest import FILE_NAME as MANIFEST
 from forensics.manifest import write_manifest
@@ -28,55 +26,26 @@ from weights.sources import Imported
 from weights.store import Store
 from weights.streams import sha256_of
 
-TABLE = "frames.csv"
 Tamper = Callable[[Path], object]
-
-
-def score(index: int) -> float:
-    return index / 10 + 1
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [*map(str, arguments)])
 
 
 @pytest.fixture(autouse=True)
 def models(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = stub_models(StubDetector("repdfd", score))
-    monkeypatch.setattr("forensics.models.fetch_weights", lambda *_, **__: ())
-    for module in ("api", "rerun"):
-        monkeypatch.setattr(f"forensics.{module}.load_models", lambda *_, **__: given)
+    use_stub_models(monkeypatch)
 
 
 @pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    return media.h264(tmp_path / "clip.mp4", count=6)
+def out(tmp_path: Path) -> Path:
+    return analysed_clip(tmp_path)[1]
 
 
 @pytest.fixture
-def out(clip: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "out"
-    assert run("analyze", clip, "-o", folder, "--all-frames").exit_code == ExitCode.DONE
-    return folder
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+def clip(out: Path) -> Path:
+    return out.parent / "clip.mp4"
 
 
 def append(path: Path, content: bytes) -> None:
     path.write_bytes(path.read_bytes() + content)
-
-
-def relist(out: Path) -> None:
-    """What a forger would do after a change: a manifest that fits it."""
-    write_manifest(out, read_report(out).evidence)
-
-
-def lines_of(result: Result, state: str) -> list[str]:
-    return [line for line in result.stdout.splitlines() if line.startswith(state) and ":" not in line[:12]]
 
 
 def assert_mismatch(result: Result, *words: str) -> None:
@@ -161,7 +130,7 @@ def test_evidence_inside_the_folder_is_no_stray_file(out: Path, clip: Path) -> N
 
 def test_evidence_whose_name_is_not_utf8_is_found_again(clip: Path, tmp_path: Path) -> None:
     odd = clip.rename(tmp_path / b"clip\xff\n.mp4".decode("utf-8", "surrogateescape"))
-    out = tmp_path / "out"
+    out = tmp_path / "odd"
     assert run("analyze", odd, "-o", out, "--all-frames").exit_code == ExitCode.DONE
     result = run("verify", out)
     assert result.exit_code == ExitCode.DONE, result.output
@@ -245,7 +214,7 @@ def test_evidence_that_cannot_be_written_is_enough_and_stays_as_it_was(clip: Pat
     # The change time tells of every write, also of one by root, whom permissions do not hold back.
     before, digest_before = (kept.stat(), vault.stat()), sha256_of(kept)
     try:
-        out = tmp_path / "out"
+        out = tmp_path / "kept"
         assert run("analyze", kept, "-o", out, "--all-frames").exit_code == ExitCode.DONE
         assert run("verify", out, "--evidence", kept, "--rerun").exit_code == ExitCode.DONE
         assert run("report", out).exit_code == ExitCode.DONE
@@ -404,56 +373,3 @@ def test_networks_inside_the_face_detectors_package_are_hashed(out: Path, tmp_pa
     store = Store(tmp_path / "cache", offline=True)
     assert [one.state for one in weight_checks(out, store, file)] == [State.SOUND]
     assert [one.state for one in weight_checks(out, store, replace(file, sha256="0" * 64))] == [State.FAILED]
-
-
-def test_outputs_are_rendered_again_from_the_report_alone(out: Path, clip: Path) -> None:
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
-    clip.unlink()
-    (out / TABLE).unlink()
-    result = run("report", out)
-    assert result.exit_code == ExitCode.DONE, result.output
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
-
-
-def test_a_report_without_a_manifest_gets_one(out: Path) -> None:
-    before = (out / MANIFEST).read_bytes()
-    (out / MANIFEST).unlink()
-    (out / TABLE).unlink()
-    assert run("report", out).exit_code == ExitCode.DONE
-    assert (out / MANIFEST).read_bytes() == before
-
-
-def test_rendering_vouches_for_no_other_report_than_the_listed_one(out: Path) -> None:
-    edit(out / REPORT, '"score": 1.1', '"score": 0.1')
-    before = (out / MANIFEST).read_bytes()
-    result = run("report", out)
-    assert result.exit_code == ExitCode.VERIFICATION
-    assert REPORT in result.stderr
-    assert (out / MANIFEST).read_bytes() == before
-
-
-def test_rendering_keeps_the_digests_of_what_needs_the_evidence(out: Path) -> None:
-    (out / "faces").mkdir()
-    (out / "faces" / "1.png").write_bytes(b"crop")
-    relist(out)
-    (out / "faces" / "1.png").write_bytes(b"touched")
-    (out / "mine.txt").write_text("not of this tool")
-    assert run("report", out).exit_code == ExitCode.DONE
-    result = run("verify", out)
-    assert result.exit_code == ExitCode.VERIFICATION
-    assert [line.split()[2] for line in lines_of(result, "MISMATCH")] == ["faces/1.png:", "mine.txt:"]
-
-
-@pytest.mark.parametrize("command", ["report", "verify"])
-def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path, command: str) -> None:
-    result = run(command, tmp_path / "nowhere")
-    assert result.exit_code == ExitCode.INPUT
-    (line,) = result.stderr.splitlines()
-    assert "nowhere" in line
-    assert "name the folder of an analysis" in line
-
-
-def test_the_schema_is_printed() -> None:
-    result = run("schema")
-    assert result.exit_code == ExitCode.DONE
-    assert json.loads(result.stdout)["$schema"].endswith("2020-12/schema")
