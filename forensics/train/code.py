@@ -18,11 +18,11 @@ from forensics.code_heads import FAKE, REAL, HeadKind
 from forensics.code_model import CROP_PIXELS, empty_vit
 from forensics.errors import ForensicsError, OutputError, UsageFault
 from forensics.train.code_batches import Batches, embeddings, normalised
-from forensics.train.code_data import Collection, Picture, Record, pictures_of, split
+from forensics.train.code_data import Collection, Picture, Record, TrainingDataError, pictures_of, split
 from forensics.train.code_loss import PUBLISHED_TEMPERATURE, ClassViews, code_loss, partners
 from forensics.train.code_result import Features, Labels, auc, fit_head, save_result
 from forensics.train.code_views import VIEWS
-from forensics.train.loop import STATE_FILE, Loop, OnStep, Plan
+from forensics.train.loop import Loop, OnStep, Plan
 
 LOOP_FOLDER = "training"
 PUBLISHED_EPOCH_STEPS = 1700
@@ -86,7 +86,7 @@ def prepare_output(out: Path, *, resume: bool) -> None:
         return
     if not out.is_dir():
         raise OutputError(f"{out}: is a file; name a folder for the training")
-    if resume and (out / LOOP_FOLDER / STATE_FILE).is_file():
+    if resume and (out / LOOP_FOLDER).is_dir():
         return
     if any(out.iterdir()):
         raise OutputError(
@@ -116,7 +116,7 @@ def train(
     learn, check = split(data.records, settings.validation_share)
     batches = Batches(learn, batch_pairs=settings.batch_pairs, side=side, seed=settings.seed, workers=workers)
     if batches.batch_pairs < 2:
-        raise ForensicsError("one pair of pictures is left to learn from; bring more of the rarer class")
+        raise TrainingDataError("one pair of pictures is left to learn from; bring more of the rarer class")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         vit = make_vit().to(device)
@@ -126,6 +126,8 @@ def train(
 
     def embedded(pictures: Sequence[Picture]) -> tuple[Features, Labels]:
         features = embeddings(vit, pictures, side=side, device=device, workers=workers)
+        if not torch.isfinite(features).all():
+            raise ForensicsError(f"{out}: the embeddings are not finite any more; lower --lr")
         return features.numpy(), np.array([picture.label for picture in pictures], np.int64)
 
     def validate() -> float:
@@ -148,7 +150,7 @@ def train(
 
     recipe = f"{data.digest} {settings} {side}"
     loop = Loop(dict(vit.named_parameters()), plan, out / LOOP_FOLDER, recipe=recipe)
-    loop.run(loss_of, validate, resume=resume, on_step=on_step)
+    loop.run(loss_of, validate, resume=resume, on_step=on_step, keep_start=False)
     fit_part, judge_part = embedded(fitting), embedded(judging)
     heads = {kind: fit_head(kind, *fit_part) for kind in HeadKind}
     scores = {kind: auc(kind, head, *judge_part) for kind, head in heads.items()}

@@ -16,6 +16,8 @@ import torch
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
+from forensics.data.compress import jpeg
+
 # [3,H,W] uint8 RGB.
 Picture = torch.Tensor
 Transform = Callable[[Picture, np.random.Generator], Picture]
@@ -103,6 +105,12 @@ def _pixelate(picture: Picture, draw: np.random.Generator) -> Picture:
     return result
 
 
+def _jpeg(picture: Picture, draw: np.random.Generator) -> Picture:
+    # torchvision's own encoder is deprecated.
+    pixels = jpeg(picture.permute(1, 2, 0).contiguous().numpy(), quality=int(draw.integers(40, 101)))
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
 def _resize(picture: Picture, draw: np.random.Generator) -> Picture:
     side = int(draw.integers(64, 513))
     return _resized(picture, side, side)
@@ -141,7 +149,7 @@ TRANSFORMS: dict[str, Transform] = {
     "rotate": lambda picture, draw: torch.rot90(picture, int(draw.integers(1, 4)), (1, 2)),
     "contrast": lambda picture, draw: functional.adjust_contrast(picture, draw.uniform(0.5, 1.5)),
     "saturation": lambda picture, draw: functional.adjust_saturation(picture, draw.uniform(0.5, 1.5)),
-    "jpeg": lambda picture, draw: functional.jpeg(picture, int(draw.integers(40, 101))),
+    "jpeg": _jpeg,
     "grey": lambda picture, draw: functional.rgb_to_grayscale(picture, num_output_channels=3),
     "flip": lambda picture, draw: functional.horizontal_flip(picture),
     "resize": _resize,

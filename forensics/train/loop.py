@@ -106,16 +106,19 @@ class Loop:
         resume: bool,
         on_step: OnStep,
         after_step: Callable[[], None] = lambda: None,
+        keep_start: bool = True,
     ) -> float:
         """Train to the end and leave the parameters of the best validation score; returns that score.
 
-        `loss_of` makes the loss of a step from its number. Raises ForensicsError when the loss is not
-        finite and when `resume` finds the state of another plan or recipe.
+        Of equal scores the later one is kept. Without `keep_start` the parameters it starts from are scored
+        for the log alone: random ones are never the result, however well they do. `loss_of` makes the loss
+        of a step from its number. Raises ForensicsError when the loss is not finite and when `resume` finds
+        the state of another plan or recipe.
         """
         if resume and (self._folder / STATE_FILE).is_file():
             self._load()
         else:
-            self._check(validate(), math.nan)
+            self._check(validate(), math.nan, candidate=keep_start)
         while self._step < self._plan.steps and not self._out_of_patience:
             for group in self._optimiser.param_groups:
                 group["lr"] = group["ratio"] * self._plan.lr_at(self._step)
@@ -137,14 +140,13 @@ class Loop:
                 self._parameters[name].copy_(value)
         return self._best_score
 
-    def _check(self, score: float, loss: float) -> None:
+    def _check(self, score: float, loss: float, *, candidate: bool = True) -> None:
         """Note a validation score, keep the parameters if they are the best so far, save the state."""
-        if score > self._best_score:
+        if candidate:
+            self._checks_without_gain = 0 if score > self._best_score else self._checks_without_gain + 1
+        if candidate and score >= self._best_score:
             self._best_score = score
-            self._checks_without_gain = 0
             self._best = {name: value.detach().clone() for name, value in self._parameters.items()}
-        else:
-            self._checks_without_gain += 1
         with (self._folder / LOG_FILE).open("a" if self._step else "w", newline="") as file:
             writer = csv.writer(file)
             if not self._step:
