@@ -17,6 +17,7 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 from av.stream import Disposition
 
 Picture = npt.NDArray[np.uint8]
@@ -25,6 +26,8 @@ WIDTH, HEIGHT = 128, 96
 RATE = Fraction(25)
 # Top left, top right, bottom left, bottom right.
 QUARTERS = ((200, 40, 40), (40, 160, 40), (40, 40, 200), (220, 220, 60))
+# Colours of scenes; no reds, whose hue jumps from one end of its scale to the other.
+SCENES = ((220, 150, 40), (40, 160, 90), (60, 60, 220), (180, 60, 180), (120, 200, 220))
 NUMBER_BITS = 8
 
 # H.273 code points.
@@ -151,6 +154,25 @@ def av1(path: Path, count: int = 20) -> Path:
 
 def mpeg4_avi(path: Path, count: int = 20) -> Path:
     return h264(path, count, codec="mpeg4", options={"qscale": "2", "bf": "2", "flags": "+qscale"})
+
+
+def scene(seed: int, count: int, speed: int = 1, width: int = WIDTH, height: int = HEIGHT) -> list[Picture]:
+    """`count` pictures of one shot: soft blobs, their colour and places by `seed`, that move sideways.
+
+    They move `speed` pixels a picture.
+    """
+    choose = np.random.default_rng(seed)
+    light = choose.integers(0, 256, (height // 16, width // 4), dtype=np.uint8)
+    wide = PIL.Image.fromarray(light).resize((4 * width, height), PIL.Image.Resampling.BICUBIC)
+    colour = np.array(SCENES[seed % len(SCENES)]) / 255
+    image = ((0.4 + 0.6 * np.asarray(wide)[..., None] / 255) * colour * 255).astype(np.uint8)
+    return [np.roll(image, -speed * number, axis=1)[:, :width].copy() for number in range(count)]
+
+
+def shots(path: Path, pictures: Sequence[Picture], **settings: Any) -> Path:
+    """A clip of the given pictures, such as several `scene` one after the other."""
+    frames = (av.VideoFrame.from_ndarray(image, format="rgb24") for image in pictures)
+    return encode(path, frames, **settings)
 
 
 def vfr(path: Path) -> tuple[Path, list[int]]:

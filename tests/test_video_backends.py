@@ -191,9 +191,17 @@ def test_backends_sample_alike(tmp_path: Path, sampling: Sampling) -> None:
         with open_video(path, sampling=sampling, backend=backend) as reader:
             (batch,) = reader.batches(100)
             numbers = [media.read_number(picture) for picture in batch.data]
-            found.append((numbers, batch.index.tolist(), batch.pts.tolist(), reader.delivery.sampled))
+            found.append((numbers, batch.index.tolist(), batch.pts.tolist(), reader.delivery))
             assert numbers == batch.index.tolist()
     assert found[0] == found[1]
+
+
+@needs_decord
+def test_both_transfers_of_hdr_are_refused_by_decord(tmp_path: Path) -> None:
+    for transfer in (media.PQ, media.HLG):
+        path = media.hdr(tmp_path / f"{transfer}.mp4", PQ_LEVELS, transfer)
+        with pytest.raises(RefusedVideoError, match="tone-map HDR; use the PyAV backend"):
+            read(path, "decord")
 
 
 @needs_decord

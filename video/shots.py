@@ -108,7 +108,10 @@ class ShotDetector:
             yield self._begins_shot(index)
 
     def _show_neighbours(self, picture: SmallPicture) -> None:
-        """Let the first or the last frame stand still for as long as frames need neighbours to be judged."""
+        """Let the first or the last frame stand still, as all frames need neighbours to be judged by.
+
+        In a shaking picture it may therefore be taken for a shot of its own.
+        """
         for _ in range(NEIGHBOURS):
             self._show(picture)
 
