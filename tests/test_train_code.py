@@ -26,7 +26,8 @@ from forensics.detectors import code as code_detector
 from forensics.errors import ForensicsError, OutputError, UsageFault
 from forensics.train.code import LOOP_FOLDER, CodeResult, CodeSettings, Positive, prepare_output, train
 from forensics.train.code_batches import Batches, embeddings, normalised
-from forensics.train.code_data import Collection, TrainingDataError, collect, pictures_of, split
+from forensics.train.code_data import Collection, collect, pictures_of, split
+from forensics.train.code_pictures import TrainingDataError
 from forensics.train.code_result import BACKBONE_FILE, CONFIG_FILE, fit_head, head_file, to_transformers
 from forensics.train.loop import LOG_FILE, Loop, Plan
 from weights.store import Store

@@ -14,12 +14,12 @@ from forensics.code_heads import FAKE, REAL
 from forensics.train.code_data import (
     Collection,
     Record,
-    TrainingDataError,
     collect,
     pair_up,
     pictures_of,
     split,
 )
+from forensics.train.code_pictures import TrainingDataError
 
 
 def keys(collection: Collection) -> list[str]:

@@ -18,8 +18,9 @@ from forensics.code_heads import FAKE, REAL, HeadKind
 from forensics.code_model import CROP_PIXELS, empty_vit
 from forensics.errors import ForensicsError, OutputError, UsageFault
 from forensics.train.code_batches import Batches, embeddings, normalised
-from forensics.train.code_data import Collection, Picture, Record, TrainingDataError, pictures_of, split
+from forensics.train.code_data import Collection, Record, pictures_of, split
 from forensics.train.code_loss import PUBLISHED_TEMPERATURE, ClassViews, code_loss, partners
+from forensics.train.code_pictures import Picture, TrainingDataError
 from forensics.train.code_result import Features, Labels, auc, fit_head, save_result
 from forensics.train.code_views import VIEWS
 from forensics.train.loop import Loop, OnStep, Plan

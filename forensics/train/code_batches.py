@@ -12,7 +12,8 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from forensics.train.code_data import Picture, Record, pair_up
+from forensics.train.code_data import Record, pair_up
+from forensics.train.code_pictures import Picture
 from forensics.train.code_views import fit, training_views
 from forensics.train.loop import pair_batches
 

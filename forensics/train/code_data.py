@@ -1,17 +1,11 @@
-"""The pictures CoDE learns from: found in a folder or in WebDataset shards, checked, split by record.
+"""The pictures CoDE learns from by record: checked, split, paired.
 
-A record is one real photo and what was generated from it; the split never divides one. Shards are read with
-the standard library's tarfile: training needs each picture by its place, which the webdataset package, a
-reader of streams, does not give.
+A record is one real photo and what was generated from it; the split never divides one.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import re
-import tarfile
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,60 +13,17 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-import torch
-from PIL import Image, UnidentifiedImageError
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from forensics.code_heads import FAKE, REAL
-from forensics.errors import ExitCode, ForensicsError
-from video.stills import FORMATS
+from forensics.train.code_pictures import LAYOUTS, Picture, TrainingDataError, decoded, find_pictures
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-CLASS_FOLDERS = {"real": REAL, "fake": FAKE}
-# D3 names the members of a record so: KEY.real.jpg and KEY.gen_0.png in a shard, KEY_real.jpg and
-# KEY_gen0.jpg in a folder.
-_D3_MEMBER = re.compile(r"(?P<key>.+)[._](?P<kind>real|gen_?\d+)")
-_LAYOUTS = (
-    "expected DIR/real and DIR/fake with pictures below, or D3 records as .tar shards (KEY.real.jpg, "
-    "KEY.gen_0.jpg) or as files (KEY_real.jpg, KEY_gen0.jpg)"
-)
 DEFAULT_MOST_UNREADABLE = 10
 _MOST_NAMED = 5
 
 # Called with the pictures checked so far, of how many.
 OnChecked = Callable[[int, int], None]
-
-
-class TrainingDataError(ForensicsError):
-    """The pictures to learn from are missing, damaged or not laid out as they must be."""
-
-    exit_code = ExitCode.INPUT
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One encoded picture: a whole file, or `size_bytes` from `offset_bytes` on in a tar shard.
-
-    `label` is 0 for real and 1 for fake; `sha256` is that of the encoded bytes, empty until checked.
-    """
-
-    path: Path
-    name: str
-    label: int
-    record: str
-    offset_bytes: int = 0
-    size_bytes: int = -1
-    sha256: str = ""
-
-    def encoded(self) -> bytes:
-        with self.path.open("rb") as file:
-            file.seek(self.offset_bytes)
-            return file.read(self.size_bytes)
-
-    def pixels(self) -> torch.Tensor:
-        """[3,H,W] uint8 RGB. Raises TrainingDataError when it cannot be decoded."""
-        return _decoded(self, self.encoded())
 
 
 @dataclass(frozen=True)
@@ -95,7 +46,7 @@ class Collection:
     def __post_init__(self) -> None:
         for label, kind in ((REAL, "real"), (FAKE, "generated")):
             if not pictures_of(self.records, label):
-                raise TrainingDataError(f"no readable {kind} picture is there to learn from; {_LAYOUTS}")
+                raise TrainingDataError(f"no readable {kind} picture is there to learn from; {LAYOUTS}")
 
 
 def pictures_of(records: Iterable[Record], label: int | None = None) -> list[Picture]:
@@ -137,28 +88,6 @@ def collect(
         return Collection(_records(readable), tuple(unreadable), digest)
     except TrainingDataError as error:
         raise TrainingDataError(f"{source}: {error}") from error
-
-
-def find_pictures(source: Path) -> list[Picture]:
-    """What the names in `source` promise; nothing is decoded. Raises TrainingDataError for other layouts."""
-    if source.is_file():
-        return _shard_pictures(source, source.parent)
-    if not source.is_dir():
-        raise TrainingDataError(f"{source}: no such folder or shard; {_LAYOUTS}")
-    files = sorted(path for path in source.rglob("*") if path.is_file())
-    if not files:
-        raise TrainingDataError(f"{source}: the folder is empty; {_LAYOUTS}")
-    if shards := [path for path in files if path.suffix == ".tar"]:
-        return [picture for shard in shards for picture in _shard_pictures(shard, source)]
-    images = [path for path in files if path.suffix.lower() in SUFFIXES]
-    folders = [name for name in CLASS_FOLDERS if (source / name).is_dir()]
-    found = [_in_class_folder(path, source) for path in images] if folders else []
-    if not folders:
-        found = [_loose_member(path, source) for path in images]
-    pictures = [picture for picture in found if picture is not None]
-    if not pictures:
-        raise TrainingDataError(f"{source}: no picture lies where one is looked for; {_LAYOUTS}")
-    return pictures
 
 
 def split(records: Sequence[Record], validation_share: float) -> tuple[list[Record], list[Record]]:
@@ -218,24 +147,10 @@ def _checked(picture: Picture) -> tuple[Picture, str | None]:
     """The picture with its digest, or why it cannot be read."""
     try:
         encoded = picture.encoded()
-        _decoded(picture, encoded)
+        decoded(encoded, picture.name)
     except (OSError, TrainingDataError) as error:
         return picture, str(error).removeprefix(f"{picture.name}: ")
     return replace(picture, sha256=hashlib.sha256(encoded).hexdigest()), None
-
-
-def _decoded(picture: Picture, encoded: bytes) -> torch.Tensor:
-    with warnings.catch_warnings():
-        # Between Pillow's two limits a picture is only large; beyond the second it raises.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
-                rgb = np.array(image.convert("RGB"))
-        except UnidentifiedImageError as error:
-            raise TrainingDataError(f"{picture.name}: is no {', '.join(FORMATS)}") from error
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise TrainingDataError(f"{picture.name}: does not decode ({error})") from error
-    return torch.from_numpy(rgb).permute(2, 0, 1).contiguous()
 
 
 def _records(pictures: Sequence[Picture]) -> tuple[Record, ...]:
@@ -258,55 +173,3 @@ def _linked(records: Sequence[Record]) -> list[int]:
     links = coo_array((np.ones(len(places)), (rows, columns)), (nodes, nodes))
     groups: list[int] = connected_components(links, directed=False)[1][: len(records)].tolist()
     return groups
-
-
-def _in_class_folder(path: Path, source: Path) -> Picture | None:
-    """A picture below real/ or fake/; its record is what both folders call it."""
-    within = path.relative_to(source)
-    label = CLASS_FOLDERS.get(within.parts[0])
-    if label is None:
-        return None
-    stem = within.relative_to(within.parts[0]).with_suffix("").as_posix()
-    member = _D3_MEMBER.fullmatch(stem)
-    return Picture(path, within.as_posix(), label, member["key"] if member else stem)
-
-
-def _loose_member(path: Path, source: Path) -> Picture | None:
-    member = _D3_MEMBER.fullmatch(path.relative_to(source).with_suffix("").as_posix())
-    if member is None:
-        return None
-    return Picture(path, path.relative_to(source).as_posix(), _label(member), member["key"])
-
-
-def _shard_pictures(shard: Path, source: Path) -> list[Picture]:
-    """The pictures of D3 records in one uncompressed tar file."""
-    pictures = []
-    within = shard.relative_to(source).as_posix()
-    try:
-        with tarfile.open(shard, "r:") as archive:
-            for entry in archive:
-                member = _D3_MEMBER.fullmatch(Path(entry.name).with_suffix("").as_posix())
-                if not entry.isreg() or member is None or Path(entry.name).suffix.lower() not in SUFFIXES:
-                    continue
-                # Without the shard's name: a record that lies in two shards is one record.
-                pictures.append(
-                    Picture(
-                        path=shard,
-                        name=f"{within}/{entry.name}",
-                        label=_label(member),
-                        record=member["key"],
-                        offset_bytes=entry.offset_data,
-                        size_bytes=entry.size,
-                    )
-                )
-    except (tarfile.TarError, OSError) as error:
-        raise TrainingDataError(
-            f"{shard}: no complete, uncompressed tar file ({error}); make or copy it again"
-        ) from error
-    if not pictures:
-        raise TrainingDataError(f"{shard}: the shard holds no record; {_LAYOUTS}")
-    return pictures
-
-
-def _label(member: re.Match[str]) -> int:
-    return REAL if member["kind"] == "real" else FAKE
