@@ -137,7 +137,7 @@ def test_a_flash_at_a_cut_leaves_the_cut() -> None:
 
 def test_a_cut_shortly_after_a_flash_is_found() -> None:
     pictures = scene(0, 12)
-    pictures[8] = WHITE
+    pictures[6] = WHITE
     assert cuts_of(pictures + scene(1, 12)) == [12]
 
 

@@ -126,14 +126,15 @@ class DecordReader:
     def _seconds(self, index: int) -> Fraction:
         return self._scan.pts[index] * self._info.time_base
 
-    def _compare(self, seconds: list[float]) -> None:
-        """Refuse a file about which decord and the container disagree."""
+    def _compare(self, starts: list[float]) -> None:
+        """Refuse a file where the frames begin elsewhere than at `starts`, the seconds that decord gives."""
         pts = self._scan.pts
-        if len(seconds) != len(pts):
-            raise self._failed(f"it counts {len(seconds)} frames where the file has {len(pts)}")
-        for index, (found, ticks) in enumerate(zip(seconds, pts, strict=True)):
-            if abs(found - float(ticks * self._info.time_base)) > TIME_TOLERANCE_SECONDS:
-                raise self._failed(f"it puts frame {index} at {found:.3f} s")
+        if len(starts) != len(pts):
+            raise self._failed(f"it counts {len(starts)} frames where the file has {len(pts)}")
+        for index, found in enumerate(starts):
+            seconds = float(self._seconds(index))
+            if abs(found - seconds) > TIME_TOLERANCE_SECONDS:
+                raise self._failed(f"it puts frame {index} at {found:.3f} s, the file at {seconds:.3f} s")
 
     def _failed(self, reason: str) -> RefusedVideoError:
         return RefusedVideoError(self._path, f"is not for decord: {reason}", REMEDY)

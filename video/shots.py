@@ -24,10 +24,11 @@ SMALL_SIDE_PIXELS = 160
 # of people talking and on stage it reached 21; cuts between them made 36 and more.
 MIN_CHANGE = 25.0
 # A cut changes the picture this many times as much as its neighbours are changed by what moves in them:
-# PySceneDetect's default. Shaking and panning pictures of those clips stayed below 2.7.
+# PySceneDetect's default. None of 936 clips made from those by panning, shaking and jerking reached it.
 MIN_RATIO = 3.0
-# So many frames on either side are those neighbours: PySceneDetect's default.
-NEIGHBOURS = 2
+# So many frames on either side are those neighbours. With PySceneDetect's own 2, one cut hides the next:
+# of 336 shots of a single frame put between two clips, 136 were found at both ends, with 4 333.
+NEIGHBOURS = 4
 # A picture that is back after so many frames or fewer was not cut: a flash, a flicker, a faulty frame.
 LONGEST_FLASH_FRAMES = 5
 # So many frames later it is known whether a frame begins a shot.
