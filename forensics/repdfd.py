@@ -29,6 +29,10 @@ from weights.errors import CorruptWeightsError
 CONFIG_KEY = "repdfd"
 # The official training clamps the logit scale to [0, ln 100].
 MAX_LOGIT_SCALE = 4.6052
+# The remedy for a checkpoint that cannot be used.
+TRAIN_AGAIN = "train it again or use the starter"
+# How the names of the image tower begin in open_clip's whole CLIP.
+_IN_CLIP = "visual."
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,10 @@ class RepDFDConfig:
     text: TextConfig
     operating_point: OperatingPoint
     training: str
+
+    def __post_init__(self) -> None:
+        if not 0 < self.face_pixels <= self.canvas_pixels:
+            raise ValueError(f"a face of {self.face_pixels} px in a canvas of {self.canvas_pixels} px")
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -159,7 +167,8 @@ def build(config: RepDFDConfig, image_tower: nn.Module, *, mode: PromptMode | No
 def build_image_tower(backbone: str, state: Mapping[str, torch.Tensor]) -> nn.Module:
     """open_clip's image tower of `backbone` with `state` loaded strictly, frozen, in evaluation mode.
 
-    Raises CorruptWeightsError when the state is not that tower's.
+    `state` is the tower's own, or that of a whole CLIP, whose text side is left out. Raises
+    CorruptWeightsError when the tower is another one.
     """
     import open_clip
     from open_clip.model import CLIP
@@ -167,8 +176,9 @@ def build_image_tower(backbone: str, state: Mapping[str, torch.Tensor]) -> nn.Mo
     # On the meta device nothing is initialised only to be overwritten.
     with torch.device("meta"):
         tower: nn.Module = CLIP(**open_clip.get_model_config(backbone)).visual
+    inside = {name.removeprefix(_IN_CLIP): each for name, each in state.items() if name.startswith(_IN_CLIP)}
     try:
-        tower.load_state_dict(dict(state), strict=True, assign=True)
+        tower.load_state_dict(inside or dict(state), strict=True, assign=True)
     except RuntimeError as error:
         first_line = str(error).splitlines()[0]
         raise CorruptWeightsError(f"not the image tower of {backbone}: {first_line}") from error
@@ -187,16 +197,14 @@ def read_config(path: Path) -> RepDFDConfig:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(CONFIG_KEY)
     except SafetensorError as error:
-        raise CorruptWeightsError(f"{path}: not a safetensors file ({error}); train one again") from error
+        raise CorruptWeightsError(f"{path}: not a safetensors file ({error}); {TRAIN_AGAIN}") from error
     if text is None:
-        raise CorruptWeightsError(
-            f"{path}: not a RepDFD checkpoint of this tool; train one or use the starter"
-        )
+        raise CorruptWeightsError(f"{path}: not a RepDFD checkpoint of this tool; {TRAIN_AGAIN}")
     try:
         return RepDFDConfig.from_json(text)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorruptWeightsError(
-            f"{path}: its configuration cannot be read ({error}); train one again"
+            f"{path}: its configuration cannot be read ({error}); {TRAIN_AGAIN}"
         ) from error
 
 
@@ -205,24 +213,29 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except SafetensorError as error:
-        raise CorruptWeightsError(f"{path}: not a safetensors file ({error}); train one again") from error
+        raise CorruptWeightsError(f"{path}: not a safetensors file ({error}); {TRAIN_AGAIN}") from error
 
 
-def load_learnt(model: RepDFD, tensors: Mapping[str, torch.Tensor]) -> RepDFD:
+def load_learnt(
+    model: RepDFD, tensors: Mapping[str, torch.Tensor], *, source: object = "RepDFD checkpoint"
+) -> RepDFD:
     """Load the learnt parts into `model`; every key but the image tower's must be there, and no other.
 
-    Raises CorruptWeightsError for other keys or shapes, and for values that are not finite.
+    Raises CorruptWeightsError, which names the `source`, for other keys or shapes, and for values that are
+    not finite.
     """
     try:
         missing, unexpected = model.load_state_dict(dict(tensors), strict=False)
     except RuntimeError as error:
         cause = " ".join(str(error).split())
-        raise CorruptWeightsError(f"RepDFD checkpoint: {cause}; use another") from error
+        raise CorruptWeightsError(
+            f"{source}: not what its configuration says: {cause}; {TRAIN_AGAIN}"
+        ) from error
     missing = [key for key in missing if not key.startswith("image_tower.")]
     if missing or unexpected:
         raise CorruptWeightsError(
-            f"RepDFD checkpoint: keys missing {missing}, keys unexpected {unexpected}; use another"
+            f"{source}: keys missing {missing}, keys unexpected {unexpected}; {TRAIN_AGAIN}"
         )
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise CorruptWeightsError("RepDFD checkpoint: it holds values that are not finite; use another")
+        raise CorruptWeightsError(f"{source}: it holds values that are not finite; {TRAIN_AGAIN}")
     return model

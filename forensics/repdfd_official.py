@@ -13,8 +13,6 @@ from forensics.repdfd import RepDFD
 from forensics.reprogram import BorderReprogram
 from weights.errors import CorruptWeightsError
 
-BACKBONE = "ViT-L-14-quickgelu"
-CLIP_WEIGHTS = "clip-vit-l14-openai"
 CHECKPOINT = "repdfd-official"
 EMBEDDER = "transface"
 TRAINED_PROMPT = PromptMode.FACE
@@ -23,7 +21,6 @@ TRAINED_PROMPT = PromptMode.FACE
 def build_clip(backbone: str, state: Mapping[str, torch.Tensor]) -> Any:
     """open_clip's `CLIP` (untyped there) of `backbone` with `state` loaded strictly, frozen.
 
-    Use a `-quickgelu` backbone for OpenAI's weights: open_clip's plain names build another activation.
     Raises CorruptWeightsError when the state is not that model's.
     """
     import open_clip

@@ -6,12 +6,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from forensics.backbones import CLIP_SIDE_PIXELS, PUBLISHED_FACE_RATIO
+
 # OpenAI's CLIP normalisation, RGB.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-CLIP_SIDE_PIXELS = 224
-# RepDFD: the face takes 0.7 of the input's side, the rest is border.
-PUBLISHED_FACE_RATIO = 0.7
 
 
 def squash(crops: torch.Tensor, side_pixels: int) -> torch.Tensor:

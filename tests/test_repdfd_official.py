@@ -9,7 +9,7 @@ from open_clip.model import CLIP
 from published import published_logits
 from tiny import tiny_clip
 
-from forensics import repdfd_official as official
+from forensics.backbones import PUBLISHED
 from forensics.face2text import PromptMode
 from forensics.repdfd_official import build_clip, build_official
 from weights.errors import CorruptWeightsError
@@ -23,7 +23,7 @@ TOLERANCE = 2e-3
 def test_logits_on_the_published_shapes_equal_the_formulas() -> None:
     """A randomly initialised ViT-L/14, as large as the published one; `test_repdfd_parity` has every mode."""
     torch.manual_seed(0)
-    clip = CLIP(**open_clip.get_model_config(official.BACKBONE)).eval().requires_grad_(False)
+    clip = CLIP(**open_clip.get_model_config(PUBLISHED.architecture)).eval().requires_grad_(False)
     delta = torch.randn(3, 224, 224)
     # A hundred times the released map's spread, so that the pseudo-word shows in the logits.
     word_map = torch.randn(768, TRANSFACE_WIDTH) * 0.13
@@ -44,7 +44,7 @@ def test_the_checkpoint_is_loaded_as_it_is_and_frozen() -> None:
 
 
 def test_the_backbone_is_the_one_with_quickgelu() -> None:
-    assert open_clip.get_model_config(official.BACKBONE)["quick_gelu"] is True
+    assert open_clip.get_model_config(PUBLISHED.architecture)["quick_gelu"] is True
 
 
 @pytest.mark.parametrize(("name", "shape"), [("delta", (3, 48, 48)), ("map", (25, 10)), ("map", (16,))])

@@ -20,7 +20,7 @@ from forensics.train.repdfd import (
     Faces,
     TrainSettings,
     border_validation,
-    starter_config,
+    config_before_training,
     train,
 )
 
@@ -31,7 +31,7 @@ QUICK = TrainSettings(text=Plan(steps=60, lr=5e-3, check_every=20), text_batch_p
 
 
 def tiny_config() -> RepDFDConfig:
-    config = starter_config()
+    config = config_before_training()
     text = replace(config.text, width=16, heads=2, layers=1)
     return replace(
         config, embedding_width=6, crop=CropSpec(SIDE, 1.3), face_pixels=SIDE, canvas_pixels=32, text=text

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from forensics.cli.options import debug_option, store_options
+from forensics.cli.tower_options import tower_options, training_config
 
 
 @click.group("data")
@@ -18,12 +19,20 @@ def data_group() -> None:
 @data_group.command("extract")
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for the cache.")
+@tower_options
 @click.option("--seed", type=int, default=7, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @store_options
 @debug_option
 def extract_command(
-    manifest: Path, output: Path, seed: int, device: str, offline: bool, cache_dir: Path | None
+    manifest: Path,
+    output: Path,
+    backbone: str,
+    embedder: str,
+    seed: int,
+    device: str,
+    offline: bool,
+    cache_dir: Path | None,
 ) -> None:
     """Make pairs of real and self-blended faces from the pictures and videos of MANIFEST.
 
@@ -40,12 +49,11 @@ def extract_command(
     from forensics.models import load_named_detector, load_named_embedder
     from forensics.repdfd import build_image_tower
     from forensics.settings import choose_device
-    from forensics.train.repdfd import starter_config
     from weights.store import Store
 
     logging.getLogger("forensics.data").setLevel(logging.INFO)
+    config, settings = training_config(backbone, embedder), SampleSettings(seed=seed)
     records = read_manifest(manifest)
-    config, settings = starter_config(), SampleSettings(seed=seed)
     store, on = Store(cache_dir, offline=offline), choose_device(device)
     tower = build_image_tower(config.backbone, store.tensors(config.image_weights))
     tools = analysis_tools(
@@ -53,6 +61,7 @@ def extract_command(
         load_named_embedder(config.embedder, store, on),
         tower.to(on, torch.bfloat16),
         device=on,
+        canvas_pixels=config.canvas_pixels,
     )
     spec = CacheSpec(
         crop=config.crop,
@@ -62,6 +71,7 @@ def extract_command(
         pairs=repr(settings.pairs),
         material_sha256=material_sha256(records),
         seed=seed,
+        backbone=backbone,
     )
     account = extract(records, output, tools=tools, spec=spec, settings=settings)
     click.echo(f"{account.samples} faces in {output}; {len(account.failed)} records gave none")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from forensics.cli.options import debug_option, store_options
+from forensics.cli.tower_options import tower_options, training_config
 from forensics.cli.train_code import train_code
 
 
@@ -34,6 +35,7 @@ train_group.add_command(train_code)
     required=True,
     help="Folder of the training.",
 )
+@tower_options
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of the text side [default: 1500].")
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Its learning rate [default: 0.002].")
 @click.option("--border-steps", type=click.IntRange(min=0), help="Steps of the border [default: 0].")
@@ -48,6 +50,8 @@ train_group.add_command(train_code)
 def train_repdfd(
     cache_folder: Path,
     output: Path,
+    backbone: str,
+    embedder: str,
     steps: int | None,
     lr: float | None,
     border_steps: int | None,
@@ -64,22 +68,22 @@ def train_repdfd(
 
     The text side learns first, on cached features under an empty border; then, with --border-steps, the
     border jointly, kept only if it raises the validation AUC. The published schedule is
-    --border-steps 18000 --border-batch 32 --border-lr 1.0. Use the result with `analyze --weights FILE`.
+    --border-steps 18000 --border-batch 32 --border-lr 1.0. Use the result with `analyze --weights FILE`,
+    which then runs on the same CLIP and asks for the same identities.
     """
     from forensics.cli.progress import frame_bar
-    from forensics.data.cache import load_cache
+    from forensics.data.cache import check_spec, load_cache
     from forensics.face2text import PromptMode
     from forensics.repdfd import build_image_tower
     from forensics.settings import choose_device
-    from forensics.train.repdfd import CHECKPOINT_FILE, TrainSettings, starter_config, train
+    from forensics.train.repdfd import CHECKPOINT_FILE, TrainSettings, train
     from weights.store import Store
 
     store, on = Store(cache_dir, offline=offline), choose_device(device)
-    config = replace(starter_config(), prompt=PromptMode(prompt))
-    expected = {"crop": config.crop, "embedder": config.embedder}
-    cache = load_cache(
-        cache_folder, expected=expected | {"tower_sha256": store.fetch(config.image_weights).sha256}
-    )
+    config = replace(training_config(backbone, embedder), prompt=PromptMode(prompt))
+    # Before the tower is fetched, which may be large.
+    check_spec(cache_folder, {"backbone": backbone, "embedder": embedder, "crop": config.crop})
+    cache = load_cache(cache_folder, expected={"tower_sha256": store.fetch(config.image_weights).sha256})
     default = TrainSettings(seed=seed, prompt=config.prompt)
     settings = replace(
         default,

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face.types import Alignment, CropSpec
+from forensics.backbones import STARTER
 from forensics.data.faces import DatasetError
 
 SPEC_FILE = "spec.json"
@@ -27,7 +28,7 @@ class CacheSpec:
 
     `preprocess` describes how a crop becomes the tower's input; `tower_sha256` is that of the tower's weight
     file and `embedder` the identity encoder's name, both empty where the cache holds none; `pairs` describes
-    the blends and augmentations, `material_sha256` the list of records.
+    the blends and augmentations, `material_sha256` the list of records; `backbone` names the tower.
     """
 
     crop: CropSpec
@@ -37,6 +38,8 @@ class CacheSpec:
     pairs: str
     material_sha256: str
     seed: int
+    # Caches made before there was a choice name none: theirs is the starter's.
+    backbone: str = STARTER.name
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,9 @@ def write_spec(folder: Path, spec: CacheSpec, *, overwrite: bool = False) -> Non
     """
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / SPEC_FILE).exists() and not overwrite:
-        check_spec(folder, {field.name: getattr(spec, field.name) for field in fields(spec)})
+        values = {field.name: getattr(spec, field.name) for field in fields(spec)}
+        # First the names that a person chose: what else differs may only follow from them.
+        check_spec(folder, {"backbone": spec.backbone, "embedder": spec.embedder} | values)
         return
     if shard_paths(folder) and not overwrite:
         raise CacheMismatchError(f"{folder}: holds shards but no {SPEC_FILE}: choose an empty folder")
@@ -152,9 +157,8 @@ def check_spec(folder: Path, expected: Mapping[str, object]) -> None:
     found = read_spec(folder)
     for name, value in expected.items():
         if getattr(found, name) != value:
-            raise CacheMismatchError(
-                f"{folder}: made with {name} = {getattr(found, name)!r}, not {value!r}: extract it again"
-            )
+            made = f"{folder}: made with {name} = {getattr(found, name)!r}, not {value!r}"
+            raise CacheMismatchError(f"{made}; extract one with that into another folder")
 
 
 def load_cache(folder: Path, *, expected: Mapping[str, object]) -> FeatureCache:

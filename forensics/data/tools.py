@@ -10,19 +10,26 @@ from face.align import make_crops
 from face.detect import FaceDetector
 from face.embed import IdentityEmbedder
 from face.types import CropSpec, FaceDetections
+from forensics.backbones import CLIP_SIDE_PIXELS
 from forensics.data.extract import Tools
 from forensics.data.paste import Image
 from forensics.reprogram import BorderReprogram
 
 
 def analysis_tools(
-    detector: FaceDetector, embedder: IdentityEmbedder, tower: nn.Module, *, device: torch.device
+    detector: FaceDetector,
+    embedder: IdentityEmbedder,
+    tower: nn.Module,
+    *,
+    device: torch.device,
+    canvas_pixels: int = CLIP_SIDE_PIXELS,
 ) -> Tools:
     """What `forensics analyze` does to a face, up to the features under an empty border.
 
-    `tower` is a CLIP image tower in evaluation mode on `device`, in the precision to compute with.
+    `tower` is a CLIP image tower in evaluation mode on `device`, in the precision to compute with, and
+    `canvas_pixels` the side of its input.
     """
-    border = BorderReprogram().to(device)
+    border = BorderReprogram(canvas_pixels=canvas_pixels).to(device)
     dtype = next(tower.parameters()).dtype
 
     def detect(image: Image) -> FaceDetections:

@@ -10,22 +10,35 @@ import numpy.typing as npt
 import torch
 from scipy.special import expit
 
+from face.embed import embedder_facts, embedder_names
+from face.embed import weights_needed as embedder_weights
 from face.types import CropSpec
+from forensics import backbones
 from forensics import repdfd_official as official
 from forensics.aggregate import Thresholds
 from forensics.detector import LoadOptions, Scope
-from forensics.errors import UsageFault
+from forensics.errors import ForensicsError, UsageFault
 from forensics.evidence import Evidence
 from forensics.face2text import PromptMode, random_identities
-from forensics.repdfd import RepDFD, build, build_image_tower, load_learnt, read_config, read_tensors
+from forensics.repdfd import (
+    TRAIN_AGAIN,
+    RepDFD,
+    RepDFDConfig,
+    build,
+    build_image_tower,
+    load_learnt,
+    read_config,
+    read_tensors,
+)
 from forensics.scores import Abstention, FrameScores, ScoreKind, abstain_where_not_finite
+from weights.errors import CorruptWeightsError
 from weights.results import WeightFile, user_file
 from weights.store import Store
 
 SUMMARY = "reprogrammed CLIP with an identity pseudo-word: face swaps and re-enactments, per face"
 SCOPE = Scope.FACE
 STARTER = "repdfd-starter"
-STARTER_TOWER = "clip-vit-b16-image"
+STARTER_EMBEDDER = "dlib"
 # What `--weights` may say besides a file of the user's own training.
 VARIANTS = ("starter", "official")
 
@@ -99,6 +112,12 @@ class RepDFDDetector:
         )
 
     def _identities(self, evidence: Evidence, chosen: npt.NDArray[np.intp]) -> torch.Tensor:
+        if self.embedder not in evidence.identities:
+            there = ", ".join(evidence.identities) or "none"
+            raise ForensicsError(
+                f"{self.name}: trained with the identities of {self.embedder}, but the evidence has those of "
+                f"{there}; gather it with that encoder, no other fits"
+            )
         data = evidence.identities[self.embedder].data
         if self._model.face2text.mode is PromptMode.RANDOM:
             frame, order = evidence.frame_index[chosen], evidence.order_in_frame[chosen]
@@ -108,10 +127,16 @@ class RepDFDDetector:
 
 
 def weights_needed(options: LoadOptions) -> tuple[str, ...]:
-    """The names in the weights registry that `load` will ask for."""
+    """The names in the weights registry of what `load` will ask for and of the identity encoder it needs.
+
+    Raises as `load` does for a checkpoint that is not there or cannot be used.
+    """
     if options.weights == "official":
-        return (official.CHECKPOINT, official.CLIP_WEIGHTS)
-    return (STARTER, STARTER_TOWER) if options.weights in (None, "starter") else (STARTER_TOWER,)
+        return (official.CHECKPOINT, backbones.PUBLISHED.weights, *embedder_weights(official.EMBEDDER))
+    if options.weights in (None, "starter"):
+        return (STARTER, backbones.STARTER.weights, *embedder_weights(STARTER_EMBEDDER))
+    config = _usable_config(_users_file(options.weights))
+    return (config.image_weights, *embedder_weights(config.embedder))
 
 
 def load(store: Store, options: LoadOptions) -> RepDFDDetector:
@@ -121,22 +146,48 @@ def load(store: Store, options: LoadOptions) -> RepDFDDetector:
     `options.weights` is neither a variant nor a file.
     """
     if options.weights == "official":
-        detector = _load_official(store, options)
-    elif options.weights in (None, "starter"):
-        detector = _load_checkpoint(store.fetch(STARTER), store, options)
-    elif (path := Path(options.weights)).is_file():
-        detector = _load_checkpoint(user_file(path), store, options)
-    else:
+        return _load_official(store, options)
+    if options.weights in (None, "starter"):
+        return _load_checkpoint(store.fetch(STARTER), store, options)
+    return _load_checkpoint(user_file(_users_file(options.weights)), store, options)
+
+
+def _users_file(weights: str) -> Path:
+    path = Path(weights)
+    if not path.is_file():
         known = ", ".join(VARIANTS)
-        raise UsageFault(f"--weights {options.weights}: no such file; give a checkpoint or one of: {known}")
-    return detector
+        raise UsageFault(f"--weights {weights}: no such file; give a checkpoint or one of: {known}")
+    return path
+
+
+def _usable_config(path: Path) -> RepDFDConfig:
+    """The checkpoint's configuration, if its CLIP and its identity encoder are among those there are.
+
+    Raises CorruptWeightsError.
+    """
+    config = read_config(path)
+    wanted = (config.backbone, config.image_weights, config.canvas_pixels)
+    there = [(each.architecture, each.weights, each.canvas_pixels) for each in backbones.BACKBONES.values()]
+    if wanted not in there:
+        raise CorruptWeightsError(
+            f"{path}: trained on the CLIP {config.backbone} of {config.canvas_pixels} px from "
+            f"{config.image_weights}, which is none of {', '.join(backbones.BACKBONES)}; {TRAIN_AGAIN}"
+        )
+    embedders = {name: embedder_facts(name).dimension for name in embedder_names()}
+    if embedders.get(config.embedder) != config.embedding_width:
+        raise CorruptWeightsError(
+            f"{path}: trained with identities of {config.embedding_width} values from {config.embedder}, "
+            f"which no identity encoder here gives; {TRAIN_AGAIN}"
+        )
+    return config
 
 
 def _load_checkpoint(checkpoint: WeightFile, store: Store, options: LoadOptions) -> RepDFDDetector:
-    config = read_config(checkpoint.path)
+    config = _usable_config(checkpoint.path)
     tower_file = store.fetch(config.image_weights)
     tower = build_image_tower(config.backbone, store.tensors(config.image_weights))
-    model = load_learnt(build(config, tower, mode=options.prompt), read_tensors(checkpoint.path)).eval()
+    model = build(config, tower, mode=options.prompt)
+    model = load_learnt(model, read_tensors(checkpoint.path), source=checkpoint.path).eval()
     tower.to(options.precision.dtype)
     point = config.operating_point
     setup = Setup(
@@ -150,8 +201,9 @@ def _load_checkpoint(checkpoint: WeightFile, store: Store, options: LoadOptions)
 
 
 def _load_official(store: Store, options: LoadOptions) -> RepDFDDetector:
-    files = (store.fetch(official.CHECKPOINT), store.fetch(official.CLIP_WEIGHTS))
-    clip = official.build_clip(official.BACKBONE, store.tensors(official.CLIP_WEIGHTS))
+    backbone = backbones.PUBLISHED
+    files = (store.fetch(official.CHECKPOINT), store.fetch(backbone.weights))
+    clip = official.build_clip(backbone.architecture, store.tensors(backbone.weights))
     mode = official.TRAINED_PROMPT if options.prompt is None else options.prompt
     model = official.build_official(clip, store.tensors(official.CHECKPOINT), mode=mode)
     model.image_tower.to(options.precision.dtype)

