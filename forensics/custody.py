@@ -42,6 +42,28 @@ def output_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     mistake. A folder that holds anything is refused unless `overwrite`, and even then only files of the
     same names are replaced. Raises OutputError.
     """
+    staging, made = _staged(path, overwrite)
+    try:
+        yield staging
+        _publish(staging, path)
+    except BaseException as error:
+        shutil.rmtree(staging, ignore_errors=True)
+        _remove_empty(made)
+        if isinstance(error, OSError):
+            raise OutputError(
+                f"{printable(path)}: the outputs could not be written ({error.strerror}); nothing was kept"
+            ) from error
+        raise
+
+
+def check_output_folder(path: Path, *, overwrite: bool = False) -> None:
+    """Raise the OutputError that `output_folder` would raise on entering, and leave nothing behind."""
+    staging, made = _staged(path, overwrite)
+    _remove_empty([staging, *made])
+
+
+def _staged(path: Path, overwrite: bool) -> tuple[Path, list[Path]]:
+    """Make the staging folder in `path`; also gives the folders made for it, innermost first."""
     made: list[Path] = []
     staging = path / f".partial-{os.getpid()}"
     try:
@@ -58,17 +80,7 @@ def output_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         raise OutputError(
             f"{printable(path)}: cannot be written to ({error.strerror}); name a folder that can"
         ) from error
-    try:
-        yield staging
-        _publish(staging, path)
-    except BaseException as error:
-        shutil.rmtree(staging, ignore_errors=True)
-        _remove_empty(made)
-        if isinstance(error, OSError):
-            raise OutputError(
-                f"{printable(path)}: the outputs could not be written ({error.strerror}); nothing was kept"
-            ) from error
-        raise
+    return staging, made
 
 
 def _publish(staging: Path, path: Path) -> None:

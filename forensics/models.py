@@ -55,14 +55,17 @@ def load_options(settings: AnalysisSettings) -> LoadOptions:
 def fetch_weights(
     settings: AnalysisSettings, store: Store, *, progress: Progress = no_progress
 ) -> tuple[WeightFile, ...]:
-    """Bring every weight these settings need into the store. Raises WeightsError when one cannot be had."""
+    """Bring every weight these settings need into the store.
+
+    Raises WeightsError when one is damaged, and MissingWeightsError naming all that cannot be had.
+    """
     names = [
         name
         for detector in settings.detectors
         for name in detector_module(detector).weights_needed(load_options(settings))
     ]
     names += [*weights_needed(settings.tracking_embedder), *detector_weights(settings.face_detector)]
-    return tuple(store.fetch(name, progress=progress) for name in dict.fromkeys(names))
+    return store.fetch_all(tuple(dict.fromkeys(names)), progress=progress)
 
 
 def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce = say_nothing) -> Models:

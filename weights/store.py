@@ -56,6 +56,29 @@ class Store:
                 return found
             return self._fetch_from_sources(spec, progress, replace_damaged)
 
+    def fetch_all(self, names: Sequence[str], *, progress: Progress = no_progress) -> tuple[WeightFile, ...]:
+        """The weight files `names`, in that order, as `fetch` gives them.
+
+        Goes on to the others where one is missing, and then raises one MissingWeightsError for all of them.
+        """
+        files: list[WeightFile] = []
+        missing: dict[str, MissingWeightsError] = {}
+        for name in names:
+            try:
+                files.append(self.fetch(name, progress=progress))
+            except MissingWeightsError as error:
+                missing[name] = error
+        if len(missing) == 1:
+            raise next(iter(missing.values()))
+        if missing:
+            causes = "; ".join(f"{name}: {error.cause}" for name, error in missing.items())
+            raise MissingWeightsError(
+                f"{len(missing)} weights are not here, and no source delivered them: {', '.join(missing)} "
+                f"({causes}); {self._remedy(tuple(missing))}",
+                cause=causes,
+            )
+        return tuple(files)
+
     def tensors(self, name: str) -> dict[str, torch.Tensor]:
         """The tensors of the safetensors weight `name`, on the CPU, after its digest was checked."""
         from safetensors import SafetensorError
@@ -201,16 +224,23 @@ class Store:
         refused = any(isinstance(failure, CorruptWeightsError) for failure in failures)
         cause = "; ".join(told)
         raise (CorruptWeightsError if refused else MissingWeightsError)(
-            f"{spec.name}: not here, and no source delivered {spec.file} ({cause}); {self._remedy(spec)}",
+            f"{spec.name}: not here, and no source delivered {spec.file} ({cause}); "
+            f"{self._remedy([spec.name])}",
             cause=cause,
         )
 
-    def _remedy(self, spec: WeightSpec) -> str:
+    def _remedy(self, names: Sequence[str]) -> str:
+        """What to do about missing weights: fetch those that can be fetched, import each or all at once."""
+        fetchable = [name for name in names if self._is_fetchable(self.registry.get(name))]
+        online = [f"go online and `forensics weights fetch {' '.join(fetchable)}`"] if fetchable else []
+        one = f"`forensics weights import {names[0]} FILE`"
+        bring = one if len(names) == 1 else "`forensics weights import NAME FILE` for each"
+        bundle = "`forensics weights import BUNDLE` of an `export` made elsewhere"
+        return ", or ".join([*online, bring, bundle])
+
+    def _is_fetchable(self, spec: WeightSpec) -> bool:
         chain = [spec, *(self.registry.get(raw) for raw in spec.raw_names)]
-        bring = f"`forensics weights import {spec.name} FILE`"
-        if not any(source.needs_network for link in chain for source in link.sources):
-            return bring
-        return f"go online and `forensics weights fetch {spec.name}`, or {bring}"
+        return any(source.needs_network for link in chain for source in link.sources)
 
     def _deliver(self, spec: WeightSpec, source: Source, part: Path, progress: Progress) -> None:
         if source.needs_network and self.offline:

@@ -84,6 +84,7 @@ def run_analysis(
     """Fetch, analyse, print; the shared body of `analyze` and `demo`."""
     from forensics.api import analyze
     from forensics.cli.summary import print_summary
+    from forensics.custody import check_output_folder
     from forensics.models import fetch_weights
     from forensics.report.facts import NO_CASE
     from forensics.report.json import report_json
@@ -91,6 +92,8 @@ def run_analysis(
 
     # A typing mistake should not cost a download.
     probe(video)
+    if output is not None:
+        check_output_folder(output, overwrite=overwrite)
     with byte_bar("weights") as progress:
         needed = fetch_weights(settings, store, progress=progress)
     for weight in needed:
