@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +11,12 @@ from types import TracebackType
 import av
 import numpy as np
 import numpy.typing as npt
+from av.audio.stream import AudioStream
+from av.packet import Packet
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 from av.video.stream import VideoStream
+
+from video.audio import AudioTrack
 
 DEFAULT_CODEC = "libx264"
 # Visually lossless for x264, so that writing adds no cues of its own.
@@ -41,8 +45,12 @@ class VideoWriter:
         time_base: Fraction | None = None,
         codec: str = DEFAULT_CODEC,
         crf: int = DEFAULT_CRF,
+        sound: AudioTrack | None = None,
     ) -> None:
-        """Prepare to write frames at `frame_rate`; times other than its multiples need a `time_base`."""
+        """Prepare to write frames at `frame_rate`; times other than its multiples need a `time_base`.
+
+        `sound` is an entered track of another file to carry over.
+        """
         if frame_rate <= 0:
             raise ValueError(f"the frame rate must be above 0, not {frame_rate}")
         self._path = Path(path)
@@ -50,6 +58,9 @@ class VideoWriter:
         self._time_base = time_base or 1 / frame_rate
         self._codec = codec
         self._crf = crf
+        self._sound = sound
+        self._packets: Iterator[tuple[Fraction, Packet[AudioStream]]] = iter(())
+        self._waiting: tuple[Fraction, Packet[AudioStream]] | None = None
         self._stream: VideoStream | None = None
         self._size = (0, 0)
         self._count = 0
@@ -76,6 +87,8 @@ class VideoWriter:
         height, width = frame.shape[:2]
         if self._stream is None:
             self._stream = self._add_stream(width, height)
+            if self._sound is not None:
+                self._packets = self._sound.attach(self._container) or iter(())
         if (width, height) != self._size:
             raise ValueError(f"the first frame fixed the size {self._size}, this one is {(width, height)}")
         pts = self._pts(self._count / self._frame_rate if seconds is None else seconds)
@@ -92,6 +105,7 @@ class VideoWriter:
         picture.color_primaries = ColorPrimaries.BT709
         picture.color_trc = ColorTrc.BT709
         self._container.mux(self._stream.encode(picture))
+        self._mux_sound(until=pts * self._time_base)
         self._count += 1
         self._last_pts = pts
 
@@ -106,11 +120,22 @@ class VideoWriter:
                 if self._stream is None:
                     raise ValueError(f"no frame was written to {self._path}")
                 self._container.mux(self._stream.encode(None))
+                self._mux_sound(until=None)
             self._container.close()
             if kind is None:
                 os.replace(self._temporary, self._path)
         finally:
             self._temporary.unlink(missing_ok=True)
+
+    def _mux_sound(self, *, until: Fraction | None) -> None:
+        """Write the sound up to a time, all of it for `None`, so that it lies beside its picture."""
+        while (waiting := self._waiting or next(self._packets, None)) is not None:
+            seconds, packet = waiting
+            if until is not None and seconds > until:
+                self._waiting = waiting
+                return
+            self._waiting = None
+            self._container.mux(packet)
 
     def _pts(self, seconds: Fraction) -> int:
         ticks = seconds / self._time_base
