@@ -1,17 +1,22 @@
-"""From face scores to findings: per track and per video, without pooling different people."""
+"""From scores to findings: per track, per whole picture and per video, without pooling different people."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
+import numpy.typing as npt
 
-from forensics.scores import FrameScores
+from forensics.scores import FrameScores, ScoreKind
+from forensics.segments import Segment, SegmentSettings, find_segments
+from forensics.track_statistics import TrackStatistics, track_statistics
 
 # A mean over fewer scored frames says more about those frames than about the person.
 DEFAULT_MIN_FRAMES = 3
+DEFAULT_SEGMENTS = SegmentSettings()
 
 
 class Label(StrEnum):
@@ -29,6 +34,7 @@ class Reason(StrEnum):
     NOTHING_SCORED = "nothing_scored"
     TOO_FEW_FRAMES = "too_few_frames"
     BETWEEN_THRESHOLDS = "between_thresholds"
+    PART_STANDS_OUT = "part_stands_out"
     DETECTOR_FAILED = "detector_failed"
 
     @property
@@ -39,12 +45,13 @@ class Reason(StrEnum):
             Reason.NOTHING_SCORED: "no face was good enough to score",
             Reason.TOO_FEW_FRAMES: "too few scored frames",
             Reason.BETWEEN_THRESHOLDS: "the score lies between the thresholds",
+            Reason.PART_STANDS_OUT: "the mean shows no cue, but a part stands out",
             Reason.DETECTOR_FAILED: "no detector ran",
         }[self]
 
 
 # Inconclusive for want of material, as against an undecided score.
-NO_VERDICT_REASONS = frozenset(Reason) - {Reason.BETWEEN_THRESHOLDS}
+NO_VERDICT_REASONS = frozenset(Reason) - {Reason.BETWEEN_THRESHOLDS, Reason.PART_STANDS_OUT}
 
 
 @dataclass(frozen=True)
@@ -62,15 +69,23 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class TrackFinding:
-    """What one detector found on one track: `mean_score` over the `scored` faces, `None` without any."""
+    """What one detector found on one track, or on the whole picture where `track` is `None`.
+
+    `mean_score` is over the `scored` faces (or frames), `None` without any, and `mean_probability` the
+    mean of their P(fake), `None` too for a detector without one. `segments` are the parts that lie over
+    the threshold or stand out of the rest, in order of time.
+    """
 
     detector: str
-    track: int
+    track: int | None
     label: Label
     reason: Reason | None
     mean_score: float | None
+    mean_probability: float | None
     scored: int
     abstained: int
+    statistics: TrackStatistics | None
+    segments: tuple[Segment, ...]
 
 
 @dataclass(frozen=True)
@@ -78,6 +93,7 @@ class VideoFinding:
     """What one detector found on a whole video; tracks are listed, never averaged.
 
     `most_suspicious` is the track with the highest mean score among those with enough scored frames.
+    A whole-frame detector has one entry in `tracks`, that of the picture.
     """
 
     detector: str
@@ -88,21 +104,52 @@ class VideoFinding:
 
 
 def find_in_track(
-    scores: FrameScores, track: int, thresholds: Thresholds, *, min_frames: int = DEFAULT_MIN_FRAMES
+    scores: FrameScores,
+    track: int | None,
+    thresholds: Thresholds,
+    *,
+    seconds: npt.NDArray[np.float64],
+    min_frames: int = DEFAULT_MIN_FRAMES,
+    segments: SegmentSettings = DEFAULT_SEGMENTS,
 ) -> TrackFinding:
-    """The finding of a face detector on `track`: its mean score against the thresholds."""
-    if scores.track is None:
-        raise ValueError(f"{scores.detector} scores whole frames: it has no tracks")
-    own = scores.score[scores.track == track]
-    given = np.sort(own[np.isfinite(own)])
-    # Sorted, so that the rounding of the sum does not depend on the order of arrival.
-    mean = float(given.mean()) if len(given) else None
-    label, reason = _judge(mean, len(given), thresholds, min_frames)
-    return TrackFinding(scores.detector, track, label, reason, mean, len(given), len(own) - len(given))
+    """The finding on `track`, or on the whole picture for `None`: its mean score against the thresholds.
+
+    `seconds` [N] are the presentation times of the N scores. The order in which scores arrive makes no
+    difference. Raises ValueError for a track of a whole-frame detector and the other way round.
+    """
+    if (scores.track is None) != (track is None):
+        raise ValueError(f"{scores.detector} scores {'whole frames' if scores.track is None else 'tracks'}")
+    own = np.ones(len(scores), dtype=bool) if scores.track is None else scores.track == track
+    score, times, frames = scores.score[own], seconds[own], scores.frame_index[own]
+    given = np.isfinite(score)
+    scored = int(given.sum())
+    mean = _mean(score[given])
+    if scores.kind is not ScoreKind.LOGIT:
+        # How far a part must stand out is known in logits only.
+        segments = replace(segments, min_excess=math.inf)
+    parts = find_segments(times, frames, score, cue=thresholds.cue, clear=thresholds.clear, settings=segments)
+    label, reason = _judge(mean, scored, thresholds, min_frames, stands_out=bool(parts))
+    return TrackFinding(
+        detector=scores.detector,
+        track=track,
+        label=label,
+        reason=reason,
+        mean_score=mean,
+        mean_probability=None if scores.probability is None else _mean(scores.probability[own][given]),
+        scored=scored,
+        abstained=len(score) - scored,
+        statistics=track_statistics(times, score, cue=thresholds.cue),
+        segments=parts,
+    )
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float | None:
+    """Sorted, so that the rounding of the sum does not depend on the order of arrival."""
+    return float(np.sort(values).mean()) if len(values) else None
 
 
 def _judge(
-    mean: float | None, scored: int, thresholds: Thresholds, min_frames: int
+    mean: float | None, scored: int, thresholds: Thresholds, min_frames: int, *, stands_out: bool
 ) -> tuple[Label, Reason | None]:
     if mean is None:
         return Label.INCONCLUSIVE, Reason.NOTHING_SCORED
@@ -110,9 +157,10 @@ def _judge(
         return Label.INCONCLUSIVE, Reason.TOO_FEW_FRAMES
     if mean >= thresholds.cue:
         return Label.CUES, None
-    if mean <= thresholds.clear:
-        return Label.NO_CUE, None
-    return Label.INCONCLUSIVE, Reason.BETWEEN_THRESHOLDS
+    if mean > thresholds.clear:
+        return Label.INCONCLUSIVE, Reason.BETWEEN_THRESHOLDS
+    # A manipulated part is averaged away by the rest: such a mean clears nobody.
+    return (Label.INCONCLUSIVE, Reason.PART_STANDS_OUT) if stands_out else (Label.NO_CUE, None)
 
 
 def find_in_video(detector: str, tracks: Sequence[TrackFinding]) -> VideoFinding:
@@ -121,19 +169,20 @@ def find_in_video(detector: str, tracks: Sequence[TrackFinding]) -> VideoFinding
     Tracks with too little material (a passer-by of one frame) do not stop the others' finding.
     """
     decided = [track for track in tracks if track.reason not in NO_VERDICT_REASONS]
-    top = max(decided, key=lambda track: (track.mean_score or 0.0, -track.track), default=None)
-    label = Label.INCONCLUSIVE
-    reason: Reason | None = _why_nothing(tracks)
+    top = max(decided, key=lambda track: (track.mean_score or 0.0, -(track.track or 0)), default=None)
+    open_questions = {track.reason for track in decided} - {None}
+    label, reason = Label.INCONCLUSIVE, _why_nothing(tracks)
     if any(track.label is Label.CUES for track in decided):
         label, reason = Label.CUES, None
-    elif any(track.reason is Reason.BETWEEN_THRESHOLDS for track in decided):
-        reason = Reason.BETWEEN_THRESHOLDS
+    elif open_questions:
+        # A part that stands out says more than an undecided mean.
+        reason = max(open_questions, key=lambda one: one is Reason.PART_STANDS_OUT)
     elif decided:
         label, reason = Label.NO_CUE, None
     return VideoFinding(detector, label, reason, None if top is None else top.track, tuple(tracks))
 
 
-def _why_nothing(tracks: Sequence[TrackFinding]) -> Reason:
+def _why_nothing(tracks: Sequence[TrackFinding]) -> Reason | None:
     if not tracks:
         return Reason.NO_FACE
     if any(track.reason is Reason.TOO_FEW_FRAMES for track in tracks):

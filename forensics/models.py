@@ -12,7 +12,7 @@ from face.detect import DetectSettings, FaceDetector, detector_weights, load_det
 from face.embed import IdentityEmbedder, load_embedder, weights_needed
 from forensics.detector import Detector, LoadOptions, detector_module
 from forensics.evidence import FrontHalf
-from forensics.report.model import ModelFile
+from forensics.report.model import DetectorRun, ModelFile, Status
 from forensics.settings import AnalysisSettings, choose_device
 from weights.results import WeightFile
 from weights.store import Store
@@ -31,11 +31,11 @@ def say_nothing(what: str) -> None:
 
 @dataclass(frozen=True)
 class Models:
-    """Everything loaded. `failures` names the detectors that could not be loaded, with the reason."""
+    """Everything loaded. `not_run` says of the detectors that were skipped or could not be loaded why."""
 
     front: FrontHalf
     detectors: dict[str, Detector]
-    failures: dict[str, str]
+    not_run: tuple[DetectorRun, ...]
     files: tuple[ModelFile, ...]
     device: torch.device
 
@@ -80,14 +80,15 @@ def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce 
     announce("face detector")
     face_detector = load_named_detector(settings.face_detector, store, device, settings=settings.detect)
     detectors: dict[str, Detector] = {}
-    failures: dict[str, str] = {}
+    not_run: list[DetectorRun] = []
     for name, module in modules.items():
         announce(name)
         try:
             detectors[name] = module.load(store, options)
         except ImportError as error:
             LOGGER.warning("detector %s cannot be loaded: %s", name, error)
-            failures[name] = f"the package {error.name} is not installed"
+            reason = f"the package {error.name} is not installed"
+            not_run.append(DetectorRun.without_finding(name, module.SCOPE, Status.FAILED, reason))
     wanted = [settings.tracking_embedder]
     wanted += [detector.embedder for detector in detectors.values() if detector.embedder is not None]
     embedders, files = [], []
@@ -100,7 +101,7 @@ def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce 
     for name, detector in detectors.items():
         files += [_model_file(weight, f"detector {name}") for weight in detector.weights]
     front = FrontHalf(face_detector, embedders, settings.quality, device)
-    return Models(front, detectors, failures, tuple(files), device)
+    return Models(front, detectors, tuple(not_run), tuple(files), device)
 
 
 def load_named_detector(

@@ -97,7 +97,8 @@ def find_segments(
     """The suspicious parts of one track in order of time; none overlaps another.
 
     `seconds`, `frame_index` and `score` [N] belong to the track's faces in any order; a score that is not
-    finite is an abstention. OVER_THRESHOLD: the smoothed score reaches `cue` and stays at `clear` or above.
+    finite is an abstention. OVER_THRESHOLD: the smoothed score reaches `cue` and stays at `clear` or above,
+    with a mean of `cue` or more.
     STANDS_OUT: outside of those, it reaches `min_excess` above the rest of the track and stays above half of
     that. Raises ValueError for arrays of different lengths and for a `clear` above `cue`.
     """
@@ -121,7 +122,8 @@ def find_segments(
             and seconds[run.stop - 1] - seconds[run.start] >= settings.min_seconds
         ]
 
-    over = runs(smooth, cue, clear)
+    # Staying between the two thresholds prolongs a part, it does not make one.
+    over = [run for run in runs(smooth, cue, clear) if score[run].mean() >= cue]
     free = ~_covered(over, len(score))
     out = _standing_out(score, np.where(free, smooth, -np.inf), free, reach, runs, settings)
     found = [(run, SegmentKind.OVER_THRESHOLD) for run in over]

@@ -82,4 +82,4 @@ class StubDetector:
 def stub_models(*detectors: StubDetector, found: bool = True) -> Models:
     front = FrontHalf(OneFace(found=found), [OneIdentity()], ANY_QUALITY, CPU)
     files = (ModelFile("stub.pt", "0" * 64, "MIT", True, "sha256", "test"),)
-    return Models(front, {detector.name: detector for detector in detectors}, {}, files, CPU)
+    return Models(front, {detector.name: detector for detector in detectors}, (), files, CPU)

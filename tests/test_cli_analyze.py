@@ -94,7 +94,7 @@ def test_a_video_gives_a_summary_and_files(clip: Path, tmp_path: Path) -> None:
     assert "person A" in result.stdout
     assert "uncalibrated" in result.stdout
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["frames.csv", "manifest.json", "report.json"]
+    assert names == ["frames.csv", "manifest.json", "report.html", "report.json"]
 
 
 @pytest.mark.usefixtures("models")
@@ -102,7 +102,9 @@ def test_the_digest_of_the_manifest_is_printed_for_the_file(clip: Path, tmp_path
     result = run(clip, "-o", tmp_path / "out")
     digest = hashlib.sha256((tmp_path / "out" / "manifest.json").read_bytes()).hexdigest()
     assert f"sha256 of manifest.json: {digest}" in result.stdout.splitlines()
-    assert f"written to {tmp_path / 'out'}: frames.csv, report.json, manifest.json" in result.stdout
+    assert (
+        f"written to {tmp_path / 'out'}: frames.csv, report.html, report.json, manifest.json" in result.stdout
+    )
 
 
 @pytest.mark.usefixtures("models")

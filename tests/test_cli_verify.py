@@ -58,7 +58,7 @@ def test_untouched_outputs_are_as_they_were(out: Path) -> None:
     result = run("verify", out)
     assert result.exit_code == ExitCode.DONE, result.output
     assert lines_of(result, "MISMATCH") == []
-    assert len(lines_of(result, "ok")) == 4
+    assert len(lines_of(result, "ok")) == 5
     assert [line for line in lines_of(result, "not checked") if "stub.pt" not in line] == []
 
 
@@ -97,7 +97,7 @@ def test_missing_evidence_is_said_and_the_rest_is_checked(out: Path, clip: Path)
     assert result.exit_code == ExitCode.INPUT
     assert "clip.mp4: is neither in the folder nor beside it; name it with --evidence" in result.stdout
     assert "re-run    clip.mp4: the evidence is not here" in result.stdout
-    assert len(lines_of(result, "ok")) == 3
+    assert len(lines_of(result, "ok")) == 4
 
 
 def test_a_mismatch_outweighs_missing_evidence(out: Path, clip: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_report_of_another_version_leaves_the_digests_checked(out: Path) -> No
     write_manifest(out, report.evidence)
     result = run("verify", out)
     assert result.exit_code == ExitCode.INPUT
-    assert len(lines_of(result, "ok")) == 3
+    assert len(lines_of(result, "ok")) == 4
     assert "schema version 0.9" in result.stdout
 
 
@@ -240,7 +240,7 @@ def test_checks_are_printed_as_json(out: Path) -> None:
     result = run("verify", out, "--json")
     plain = json.loads(result.stdout)
     assert plain["exit_code"] == result.exit_code == 0
-    assert {"subject": "evidence", "name": "clip.mp4", "state": "ok"}.items() <= plain["checks"][2].items()
+    assert {"subject": "evidence", "name": "clip.mp4", "state": "ok"}.items() <= plain["checks"][3].items()
 
 
 def moved_scores(report: Report, *, by: float) -> Report:

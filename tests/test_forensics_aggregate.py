@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from forensics.aggregate import (
     NO_VERDICT_REASONS,
@@ -14,18 +16,27 @@ from forensics.aggregate import (
     Reason,
     Thresholds,
     TrackFinding,
-    find_in_track,
     find_in_video,
 )
+from forensics.aggregate import find_in_track as find_with_times
 from forensics.scores import FrameScores, ScoreKind, abstain_where_not_finite
 
 LIMITS = Thresholds(cue=1.0, clear=-1.0, source="test")
+FRAMES_PER_SECOND = 4.0
 
 
-def scores_of(values: list[float], tracks: list[int]) -> FrameScores:
+def find_in_track(
+    scores: FrameScores, track: int | None, thresholds: Thresholds, *, min_frames: int = 3
+) -> TrackFinding:
+    seconds = scores.frame_index / FRAMES_PER_SECOND
+    return find_with_times(scores, track, thresholds, seconds=seconds, min_frames=min_frames)
+
+
+def scores_of(values: Sequence[float], tracks: Sequence[int] | None) -> FrameScores:
     score, abstained = abstain_where_not_finite(np.array(values), (None,) * len(values))
     frames = np.arange(len(values))
-    return FrameScores("stub", ScoreKind.LOGIT, score, None, frames, np.array(tracks), abstained)
+    ids = None if tracks is None else np.array(tracks)
+    return FrameScores("stub", ScoreKind.LOGIT, score, expit(score), frames, ids, abstained)
 
 
 @pytest.mark.parametrize(
@@ -106,11 +117,34 @@ def test_one_person_short_of_frames_gets_none_from_another() -> None:
     assert {find_in_track(scores, track, LIMITS).reason for track in (0, 1)} == {Reason.TOO_FEW_FRAMES}
 
 
-def test_a_whole_frame_detector_has_no_tracks() -> None:
-    score = np.zeros(2)
-    frames = FrameScores("stub", ScoreKind.LOGIT, score, None, np.arange(2), None, (None, None))
-    with pytest.raises(ValueError, match="whole frames"):
-        find_in_track(frames, 0, LIMITS)
+def test_whole_frames_are_one_picture_and_no_track() -> None:
+    whole = scores_of([2.0, 3.0, np.nan, 4.0], None)
+    finding = find_in_track(whole, None, LIMITS)
+    assert (finding.track, finding.mean_score, finding.scored, finding.abstained) == (None, 3.0, 3, 1)
+    assert finding.label is Label.CUES
+    with pytest.raises(ValueError, match="scores whole frames"):
+        find_in_track(whole, 0, LIMITS)
+    with pytest.raises(ValueError, match="scores tracks"):
+        find_in_track(scores_of([1.0], [0]), None, LIMITS)
+
+
+def test_the_mean_probability_is_over_the_scored_faces_of_the_track() -> None:
+    scores = scores_of([0.0, np.nan, np.log(3), 9.0], [0, 0, 0, 1])
+    assert find_in_track(scores, 0, LIMITS).mean_probability == pytest.approx((0.5 + 0.75) / 2)
+    assert find_in_track(scores, 2, LIMITS).mean_probability is None
+    without = replace(scores, probability=None)
+    assert find_in_track(without, 0, LIMITS).mean_probability is None
+
+
+def test_a_part_over_the_threshold_keeps_a_low_mean_from_clearing_anybody() -> None:
+    quiet, loud = [-5.0] * 60, [4.0] * 12
+    clear = find_in_track(scores_of(quiet, [0] * 60), 0, LIMITS)
+    assert (clear.label, clear.segments) == (Label.NO_CUE, ())
+    partly = find_in_track(scores_of(quiet + loud, [0] * 72), 0, LIMITS)
+    assert (partly.label, partly.reason) == (Label.INCONCLUSIVE, Reason.PART_STANDS_OUT)
+    assert partly.mean_score == pytest.approx((-300 + 48) / 72)
+    (part,) = partly.segments
+    assert (part.first_index, part.last_index, part.scored) == (60, 71, 12)
 
 
 def test_the_order_of_arrival_does_not_matter() -> None:
@@ -124,12 +158,13 @@ def test_the_order_of_arrival_does_not_matter() -> None:
 
 
 def finding(track: int, mean: float | None, reason: Reason | None, label: Label) -> TrackFinding:
-    return TrackFinding("stub", track, label, reason, mean, 5, 0)
+    return TrackFinding("stub", track, label, reason, mean, None, 5, 0, None, ())
 
 
 CUES = finding(0, 2.0, None, Label.CUES)
 CLEAR = finding(1, -2.0, None, Label.NO_CUE)
 UNDECIDED = finding(2, 0.0, Reason.BETWEEN_THRESHOLDS, Label.INCONCLUSIVE)
+PARTLY = finding(5, -3.0, Reason.PART_STANDS_OUT, Label.INCONCLUSIVE)
 PASSER_BY = finding(3, 8.0, Reason.TOO_FEW_FRAMES, Label.INCONCLUSIVE)
 POOR = finding(4, None, Reason.NOTHING_SCORED, Label.INCONCLUSIVE)
 
@@ -143,6 +178,9 @@ POOR = finding(4, None, Reason.NOTHING_SCORED, Label.INCONCLUSIVE)
         ([CLEAR, CUES], Label.CUES, None, 0),
         ([CLEAR, UNDECIDED, CUES], Label.CUES, None, 0),
         ([CLEAR, UNDECIDED], Label.INCONCLUSIVE, Reason.BETWEEN_THRESHOLDS, 2),
+        ([CLEAR, PARTLY], Label.INCONCLUSIVE, Reason.PART_STANDS_OUT, 1),
+        ([UNDECIDED, PARTLY], Label.INCONCLUSIVE, Reason.PART_STANDS_OUT, 2),
+        ([CUES, PARTLY], Label.CUES, None, 0),
         ([UNDECIDED, PASSER_BY], Label.INCONCLUSIVE, Reason.BETWEEN_THRESHOLDS, 2),
         ([CLEAR, PASSER_BY, POOR], Label.NO_CUE, None, 1),
         ([CUES, PASSER_BY, POOR], Label.CUES, None, 0),
@@ -170,7 +208,7 @@ def test_of_two_equally_suspicious_people_the_first_is_named() -> None:
 
 
 def test_only_an_undecided_score_is_a_verdict_among_the_inconclusive() -> None:
-    assert set(Reason) - NO_VERDICT_REASONS == {Reason.BETWEEN_THRESHOLDS}
+    assert set(Reason) - NO_VERDICT_REASONS == {Reason.BETWEEN_THRESHOLDS, Reason.PART_STANDS_OUT}
 
 
 def test_no_label_calls_a_video_real_or_fake() -> None:

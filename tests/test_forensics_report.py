@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,20 +14,21 @@ import pytest
 from stubs import StubDetector, stub_models
 
 from forensics.aggregate import Label, Reason, TrackFinding, find_in_video
+from forensics.detector import Scope
 from forensics.pipeline import analyze_video
 from forensics.report.json import report_json, to_plain, write_json
 from forensics.report.model import (
     DetectorRun,
+    DetectorScore,
     FaceRow,
-    FaceScore,
+    FrameRow,
     Report,
     Status,
     conclude,
-    mean_probability,
     person_name,
 )
 from forensics.report.table import COLUMNS, write_table
-from forensics.scores import Abstention
+from forensics.scores import Abstention, ScoreKind
 from forensics.settings import AnalysisSettings
 from video.sampling import Sampling
 
@@ -52,7 +53,7 @@ def report(clip: Path) -> Report:
 
 
 def test_equal_reports_give_equal_bytes(report: Report, tmp_path: Path) -> None:
-    again = dataclasses.replace(report)
+    again = replace(report)
     (tmp_path / "again").mkdir()
     first, second = write_json(report, tmp_path), write_json(again, tmp_path / "again")
     assert first.read_bytes() == second.read_bytes()
@@ -62,9 +63,9 @@ def test_equal_reports_give_equal_bytes(report: Report, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), np.float64("nan"), -np.inf])
 def test_a_number_that_is_not_finite_never_becomes_json(report: Report, value: float) -> None:
-    face = dataclasses.replace(report.faces[0], sharpness=value)
+    face = replace(report.faces[0], sharpness=value)
     with pytest.raises(ValueError, match="Out of range float"):
-        report_json(dataclasses.replace(report, faces=(face,)))
+        report_json(replace(report, faces=(face,)))
 
 
 def test_the_json_is_strict_and_an_abstention_is_null_with_its_reason(report: Report) -> None:
@@ -79,13 +80,14 @@ def test_the_json_is_strict_and_an_abstention_is_null_with_its_reason(report: Re
         "label": "manipulation cues found",
         "reason": None,
         "sentence": "manipulation cues found",
+        "beside": [],
     }
     assert plain["faces"][1]["time_base"].startswith("1/")
     assert "uncalibrated" in plain["calibration"]
 
 
 def test_the_json_ends_with_a_line_and_writes_letters_as_they_are(report: Report) -> None:
-    text = report_json(dataclasses.replace(report, warnings=("Größe",)))
+    text = report_json(replace(report, warnings=("Größe",)))
     assert text.endswith("}\n")
     assert "Größe" in text
 
@@ -96,7 +98,7 @@ def test_no_path_and_no_identity_vector_leaves_the_machine(report: Report, clip:
     assert plain["evidence"]["file_name"] == "clip.mp4"
     assert plain["evidence"]["probe"]["path"] == "clip.mp4"
     assert str(clip.parent) not in text
-    assert "identity" not in plain["people"][0]
+    assert set(plain["people"][0]["identity"]) == {"drift_per_second", "flicker", "changes"}
 
 
 def test_every_kind_of_value_has_one_plain_form() -> None:
@@ -134,6 +136,7 @@ def test_the_table_has_one_row_per_face_and_frame(report: Report, tmp_path: Path
     rows = rows_of(report, tmp_path)
     assert tuple(rows[0]) == COLUMNS
     assert [row["frame_index"] for row in rows] == ["0", "1", "2", "3"]
+    assert {row["shot"] for row in rows} == {"0"}
     assert [row["score"] for row in rows] == ["1.0", "1.1", "", "1.3"]
     assert [row["abstained"] for row in rows] == ["", "", "not_finite", ""]
     assert {row["person"] for row in rows} == {"person A"}
@@ -154,27 +157,53 @@ def test_each_column_holds_what_it_is_called(report: Report, tmp_path: Path) -> 
         yaw_degrees=9.0,
         pitch_degrees=10.0,
         visible_ratio=0.25,
-        scores=(FaceScore("a", -1.5, 0.125, None), FaceScore("b", None, None, "cut_off")),
+        covered_ratio=0.125,
+        identity_similarity=0.75,
+        scores=(DetectorScore("a", -1.5, 0.125, None), DetectorScore("b", None, None, "cut_off")),
     )
-    first, second = rows_of(dataclasses.replace(report, faces=(face,)), tmp_path)
-    place = {"frame_index": "7", "pts_seconds": "0.28", "track": "27", "person": "person AB"}
+    frame = FrameRow(7, 280, "1/1000", 0.28, 1, ())
+    first, second = rows_of(replace(report, frames=(frame,), faces=(face,)), tmp_path)
+    place = {"frame_index": "7", "pts_seconds": "0.28", "shot": "1", "track": "27", "person": "person AB"}
     box = {"x1": "1.0", "y1": "2.0", "x2": "3.0", "y2": "4.0", "confidence": "0.5"}
     quality = {"size_pixels": "6.0", "sharpness": "8.0", "yaw_degrees": "9.0", "pitch_degrees": "10.0"}
-    shared = {**place, **box, **quality, "visible_ratio": "0.25"}
+    shared = {
+        **place,
+        **box,
+        **quality,
+        "visible_ratio": "0.25",
+        "covered_ratio": "0.125",
+        "identity_similarity": "0.75",
+        "peak": "",
+    }
     assert first == shared | {"detector": "a", "score": "-1.5", "probability": "0.125", "abstained": ""}
     assert second == shared | {"detector": "b", "score": "", "probability": "", "abstained": "cut_off"}
 
 
 def test_a_report_without_faces_has_a_table_without_rows(report: Report, tmp_path: Path) -> None:
-    assert rows_of(dataclasses.replace(report, faces=()), tmp_path) == []
+    assert rows_of(replace(report, faces=()), tmp_path) == []
     assert (tmp_path / "frames.csv").read_text(encoding="utf-8").split() == [",".join(COLUMNS)]
+
+
+def test_whole_frames_come_after_the_faces_without_person_and_box(report: Report, tmp_path: Path) -> None:
+    frame = FrameRow(3, 12, "1/100", 0.12, 2, (DetectorScore("w", 1.0, None, None, 5.0),))
+    *faces, whole = rows_of(replace(report, frames=(*report.frames[:3], frame)), tmp_path)
+    assert len(faces) == FRAMES
+    given = {
+        "frame_index": "3",
+        "pts_seconds": "0.12",
+        "shot": "2",
+        "detector": "w",
+        "score": "1.0",
+        "peak": "5.0",
+    }
+    assert whole == dict.fromkeys(COLUMNS, "") | given
 
 
 @pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
 def test_no_text_starts_a_formula_and_numbers_stay_so(report: Report, tmp_path: Path, start: str) -> None:
-    scores = (FaceScore(start, -1.5, 0.125, None), FaceScore("b", None, None, start))
-    face = dataclasses.replace(report.faces[0], box_xyxy=(-4.0, -2.5, 3.0, 4.0), scores=scores)
-    first, second = rows_of(dataclasses.replace(report, faces=(face,)), tmp_path)
+    scores = (DetectorScore(start, -1.5, 0.125, None), DetectorScore("b", None, None, start))
+    face = replace(report.faces[0], box_xyxy=(-4.0, -2.5, 3.0, 4.0), scores=scores)
+    first, second = rows_of(replace(report, faces=(face,)), tmp_path)
     assert (first["detector"], second["abstained"]) == (f"'{start}", f"'{start}")
     assert (first["score"], first["x1"], first["y1"]) == ("-1.5", "-4.0", "-2.5")
     assert (second["detector"], second["score"]) == ("b", "")
@@ -188,7 +217,7 @@ def test_people_are_lettered() -> None:
 
 
 def finding(track: int, label: Label, reason: Reason | None, mean: float | None = 0.0) -> TrackFinding:
-    return TrackFinding("a", track, label, reason, mean, 9, 0)
+    return TrackFinding("a", track, label, reason, mean, None, 9, 0, None, ())
 
 
 CLEAR = finding(0, Label.NO_CUE, None, -2.0)
@@ -198,10 +227,16 @@ PASSER_BY = finding(3, Label.INCONCLUSIVE, Reason.TOO_FEW_FRAMES, 3.0)
 
 
 def ran(*tracks: TrackFinding, name: str = "a") -> DetectorRun:
-    return DetectorRun(name, Status.RAN, None, "logit", None, (), find_in_video(name, tracks))
+    found = find_in_video(name, tracks)
+    return DetectorRun(name, Scope.FACE, Status.RAN, None, ScoreKind.LOGIT, None, (), found)
 
 
-FAILED = DetectorRun("bad", Status.FAILED, "it broke", None, None, (), None)
+def whole_frame(label: Label, reason: Reason | None = None) -> DetectorRun:
+    found = find_in_video("w", [finding(0, label, reason)])
+    return replace(ran(name="w"), scope=Scope.FRAME, finding=found)
+
+
+FAILED = DetectorRun.without_finding("bad", Scope.FACE, Status.FAILED, "it broke")
 
 
 @pytest.mark.parametrize(
@@ -233,20 +268,15 @@ def test_the_verdict_is_the_most_suspicious_finding(
         assert (verdict.label, verdict.sentence) == (label, sentence)
 
 
-def test_the_mean_probability_is_one_persons_and_one_detectors(report: Report) -> None:
-    face = report.faces[0]
+def test_whole_frame_findings_stand_beside_the_faces_and_never_decide() -> None:
+    cues = whole_frame(Label.CUES)
+    verdict = conclude((ran(CLEAR), cues))
+    assert (verdict.label, verdict.sentence) == (Label.NO_CUE, "no cue found")
+    assert verdict.beside == ("whole frame, w: manipulation cues found",)
+    too_few = conclude((ran(PASSER_BY), cues))
+    assert (too_few.label, too_few.reason) == (Label.INCONCLUSIVE, Reason.TOO_FEW_FRAMES)
 
-    def row(track: int, *scores: FaceScore) -> FaceRow:
-        return dataclasses.replace(face, track=track, scores=scores)
 
-    silent = FaceScore("a", None, None, "blurred")
-    rows = (
-        row(0, FaceScore("a", 0.0, 0.5, None), FaceScore("b", 0.0, 0.1, None)),
-        row(0, FaceScore("a", 0.0, 1.0, None)),
-        row(0, silent),
-        row(1, FaceScore("a", 0.0, 0.0, None)),
-        row(2, silent),
-    )
-    changed = dataclasses.replace(report, faces=rows)
-    means = [mean_probability(changed, dataclasses.replace(CLEAR, track=track)) for track in (0, 1, 2)]
-    assert means == [0.75, 0.0, None]
+def test_where_only_whole_frames_were_scored_they_decide() -> None:
+    verdict = conclude((FAILED, whole_frame(Label.CUES)))
+    assert (verdict.label, verdict.beside) == (Label.CUES, ())

@@ -48,7 +48,8 @@ def test_a_whole_track_over_the_threshold_is_one_segment() -> None:
 
 
 def test_the_thresholds_themselves_count() -> None:
-    assert spans(find([-2.0] * 8 + [CUE] * 4 + [CLEAR] * 4 + [-2.0] * 12)) == [(OVER, 2.0, 3.75)]
+    lifted = 2 * CUE - CLEAR
+    assert spans(find([-2.0] * 8 + [lifted] * 4 + [CLEAR] * 4 + [-2.0] * 12)) == [(OVER, 2.0, 3.75)]
     below = np.nextafter(CUE, 0)
     assert spans(find([-0.1] * 8 + [below] * 4 + [-0.1] * 12)) == []
     under = np.nextafter(CLEAR, 0)
@@ -57,8 +58,14 @@ def test_the_thresholds_themselves_count() -> None:
 
 def test_between_the_thresholds_a_segment_goes_on_but_none_begins() -> None:
     middle = [0.8] * 6
-    assert spans(find([-0.1] * 8 + middle + [2.0] * 4 + middle + [-0.1] * 8)) == [(OVER, 2.0, 5.75)]
+    assert spans(find([-0.1] * 8 + middle + [3.0] * 4 + middle + [-0.1] * 8)) == [(OVER, 2.0, 5.75)]
     assert spans(find([-0.1] * 8 + middle + [-0.1] * 8)) == []
+
+
+def test_a_part_whose_mean_stays_below_the_cue_is_not_over_the_threshold() -> None:
+    middle = [0.8] * 6
+    kinds = [kind for kind, _, _ in spans(find([-0.1] * 8 + middle + [1.2] * 2 + middle + [-0.1] * 8))]
+    assert OVER not in kinds
 
 
 @pytest.mark.parametrize("at", [0, 7, 15])

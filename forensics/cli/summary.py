@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from forensics.aggregate import TrackFinding
-from forensics.report.model import DetectorRun, Report, Status, mean_probability
+from forensics.report.model import DetectorRun, Report
+from forensics.report.words import found_sentence, segment_sentence
 from video.errors import printable
 
 # Wide enough for the table when standard output is no terminal.
@@ -23,6 +24,8 @@ def print_summary(report: Report) -> None:
         console = Console(file=sys.stdout, highlight=False, width=_PLAIN_WIDTH_COLUMNS)
     evidence = report.evidence
     console.print(Text(f"{printable(evidence.file_name)}: {report.verdict.sentence}", style="bold"))
+    for sentence in report.verdict.beside:
+        console.print(Text(sentence))
     console.print(
         f"sha256 {evidence.sha256}\n{evidence.delivery.sampled} of {evidence.delivery.decoded} frames "
         f"looked at, {len(report.faces)} faces, people: {len(report.people)}"
@@ -38,34 +41,43 @@ def print_summary(report: Report) -> None:
 
 
 def _print_run(console: Console, report: Report, run: DetectorRun) -> None:
-    if run.status is not Status.RAN or run.finding is None:
+    if run.finding is None:
         console.print(Text(f"detector {run.name}: {run.status.value}: {run.reason}"))
         return
-    table = Table("person", "from - to (s)", "faces", "scored", "mean score", "mean P(fake)", "finding")
-    for finding in run.finding.tracks:
-        table.add_row(*_cells(report, finding))
     console.print(Text(f"detector {run.name}"))
     if run.finding.tracks:
+        table = Table("who", "from - to (s)", "seen", "scored", "mean score", "mean P(fake)", "finding")
+        for finding in run.finding.tracks:
+            table.add_row(*_cells(report, finding))
         console.print(table)
+    for finding in run.finding.tracks:
+        for segment in finding.segments:
+            console.print(Text(f"{_who(report, finding)}, {segment_sentence(segment)}"))
     if run.thresholds is not None:
         low, high = run.thresholds.clear, run.thresholds.cue
-        console.print(f"score: mean logit; {high:+.2f} or more is a cue, {low:+.2f} or less is none")
+        console.print(
+            f"score: mean {run.score_kind}; {high:+.2f} or more is a cue, {low:+.2f} or less is none"
+        )
     for note in run.notes:
         console.print(Text(f"note: {note}"))
 
 
+def _who(report: Report, finding: TrackFinding) -> str:
+    return "whole frame" if finding.track is None else report.people[finding.track].name
+
+
 def _cells(report: Report, finding: TrackFinding) -> tuple[str, ...]:
-    person = report.people[finding.track]
-    probability = mean_probability(report, finding)
-    said = finding.label.value
-    if finding.reason is not None:
-        said = f"{said}: {finding.reason.sentence}"
+    if finding.track is None:
+        first, last, seen = report.frames[0].pts_seconds, report.frames[-1].pts_seconds, len(report.frames)
+    else:
+        person = report.people[finding.track]
+        first, last, seen = person.first_seconds, person.last_seconds, person.detections
     return (
-        person.name,
-        f"{person.first_seconds:.2f} - {person.last_seconds:.2f}",
-        str(person.detections),
+        _who(report, finding),
+        f"{first:.2f} - {last:.2f}",
+        str(seen),
         str(finding.scored),
         "-" if finding.mean_score is None else f"{finding.mean_score:+.2f}",
-        "-" if probability is None else f"{probability:.2f}",
-        said,
+        "-" if finding.mean_probability is None else f"{finding.mean_probability:.2f}",
+        found_sentence(finding.label, finding.reason),
     )

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
 from face.types import FaceTrack
-from forensics.aggregate import Label, Reason, Thresholds, TrackFinding, VideoFinding
+from forensics.aggregate import Label, Reason, Thresholds, VideoFinding
+from forensics.detector import Scope
+from forensics.identity_drift import IdentityChange
+from forensics.identity_handover import Handover
 from forensics.report.facts import C2paFacts, CaseFacts, RunFacts, SettingsFacts
+from forensics.report.words import found_sentence
+from forensics.scores import ScoreKind
 from video.facts import Probe
 from video.frames import Delivery
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
 CALIBRATION_NOTE = (
     "The score is uncalibrated: it ranks faces, it is no probability that this video is fake, and without a "
     "calibration on comparable material nothing is called real or fake."
@@ -59,12 +63,31 @@ class DetectorRun:
     """One detector's part: `reason` says why it was skipped or failed, `finding` what it found if it ran."""
 
     name: str
+    scope: Scope
     status: Status
     reason: str | None
-    score_kind: str | None
+    score_kind: ScoreKind | None
     thresholds: Thresholds | None
     notes: tuple[str, ...]
     finding: VideoFinding | None
+
+    @staticmethod
+    def without_finding(name: str, scope: Scope, status: Status, reason: str) -> DetectorRun:
+        """The record of a detector that was skipped or failed."""
+        return DetectorRun(name, scope, status, reason, None, None, (), None)
+
+
+@dataclass(frozen=True)
+class IdentityFacts:
+    """How steady one track's identity embedding is, beside the scores and never part of them.
+
+    `drift_per_second` is the trend of the cosine to the track's own mean, `flicker` the spread between
+    neighbouring faces, `changes` the sudden changes inside one shot. `None` where there are too few faces.
+    """
+
+    drift_per_second: float | None
+    flicker: float | None
+    changes: tuple[IdentityChange, ...]
 
 
 @dataclass(frozen=True)
@@ -78,9 +101,10 @@ class Person:
     first_seconds: float
     last_seconds: float
     detections: int
+    identity: IdentityFacts
 
     @staticmethod
-    def of(track: FaceTrack) -> Person:
+    def of(track: FaceTrack, identity: IdentityFacts) -> Person:
         return Person(
             id=track.id,
             name=person_name(track.id),
@@ -89,22 +113,43 @@ class Person:
             first_seconds=track.first_seconds,
             last_seconds=track.last_seconds,
             detections=track.detections,
+            identity=identity,
         )
 
 
 @dataclass(frozen=True)
-class FaceScore:
-    """One detector's word on one face; without a score there is a reason."""
+class DetectorScore:
+    """One detector's word on one face or frame; without a score there is a reason.
+
+    `peak` is the highest score of a frame's crops, where a detector looks at several.
+    """
 
     detector: str
     score: float | None
     probability: float | None
     abstained: str | None
+    peak: float | None = None
+
+
+@dataclass(frozen=True)
+class FrameRow:
+    """One sampled frame with what whole-frame detectors say of it; `shot` counts from 0."""
+
+    frame_index: int
+    pts: int
+    time_base: str
+    pts_seconds: float
+    shot: int
+    scores: tuple[DetectorScore, ...]
 
 
 @dataclass(frozen=True)
 class FaceRow:
-    """One face in one sampled frame. Boxes are pixels of the delivered (upright, square-pixel) frame."""
+    """One face in one sampled frame. Boxes are pixels of the delivered (upright, square-pixel) frame.
+
+    `identity_similarity` is the cosine of the face's identity embedding to its track's mean, `None` for a
+    face too poor to tell.
+    """
 
     frame_index: int
     pts: int
@@ -118,16 +163,31 @@ class FaceRow:
     yaw_degrees: float
     pitch_degrees: float
     visible_ratio: float
-    scores: tuple[FaceScore, ...]
+    covered_ratio: float
+    identity_similarity: float | None
+    scores: tuple[DetectorScore, ...]
+
+
+@dataclass(frozen=True)
+class FacePicture:
+    """A small JPEG of one face, base64, for reports that show people."""
+
+    track: int
+    frame_index: int
+    jpeg_base64: str
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The video's outcome over all detectors that ran."""
+    """The video's outcome: that of the face detectors, or of the whole-frame ones where no other ran.
+
+    `beside` says in one sentence each what whole-frame detectors found; they are never fused with the faces.
+    """
 
     label: Label
     reason: Reason | None
     sentence: str
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,10 +202,13 @@ class Report:
     weights: tuple[ModelFile, ...]
     detectors: tuple[DetectorRun, ...]
     people: tuple[Person, ...]
+    handovers: tuple[Handover, ...]
     verdict: Verdict
     calibration: str
     warnings: tuple[str, ...]
+    frames: tuple[FrameRow, ...]
     faces: tuple[FaceRow, ...]
+    pictures: tuple[FacePicture, ...]
     run: RunFacts
 
 
@@ -160,34 +223,37 @@ def person_name(track: int) -> str:
     return f"person {name}"
 
 
-def conclude(runs: tuple[DetectorRun, ...]) -> Verdict:
+def conclude(runs: Sequence[DetectorRun]) -> Verdict:
     """The video's outcome: the finding of the face detectors that ran, cues outweighing none."""
-    findings = [run.finding for run in runs if run.finding is not None]
-    if not findings:
-        return _verdict(Label.INCONCLUSIVE, Reason.DETECTOR_FAILED)
+    found = {
+        scope: [run.finding for run in runs if run.scope is scope and run.finding is not None]
+        for scope in Scope
+    }
+    deciding = found[Scope.FACE] or found[Scope.FRAME]
+    if not deciding:
+        return Verdict(
+            Label.INCONCLUSIVE,
+            Reason.DETECTOR_FAILED,
+            found_sentence(Label.INCONCLUSIVE, Reason.DETECTOR_FAILED),
+        )
     rank = {Label.CUES: 2, Label.INCONCLUSIVE: 1, Label.NO_CUE: 0}
-    worst = max(findings, key=lambda finding: rank[finding.label])
-    judged = sum(track.label is Label.NO_CUE for track in worst.tracks)
-    if worst.label is Label.NO_CUE and judged < len(worst.tracks):
+    worst = max(deciding, key=lambda finding: rank[finding.label])
+    beside = found[Scope.FRAME] if found[Scope.FACE] else []
+    return Verdict(
+        label=worst.label,
+        reason=worst.reason,
+        sentence=_headline(worst),
+        beside=tuple(
+            f"whole frame, {finding.detector}: {found_sentence(finding.label, finding.reason)}"
+            for finding in beside
+        ),
+    )
+
+
+def _headline(finding: VideoFinding) -> str:
+    people = len(finding.tracks)
+    judged = sum(track.label is Label.NO_CUE for track in finding.tracks)
+    if finding.label is Label.NO_CUE and judged < people:
         # A headline must not clear people who were never judged.
-        people = len(worst.tracks)
-        sentence = f"{Label.NO_CUE.value} in {judged} of {people} people; the others could not be judged"
-        return Verdict(worst.label, None, sentence)
-    return _verdict(worst.label, worst.reason)
-
-
-def _verdict(label: Label, reason: Reason | None) -> Verdict:
-    sentence = label.value if reason is None else f"{label.value}: {reason.sentence}"
-    return Verdict(label, reason, sentence)
-
-
-def mean_probability(report: Report, finding: TrackFinding) -> float | None:
-    """Mean P(fake) over the scored faces of a track, `None` where the detector gives none."""
-    given = [
-        score.probability
-        for row in report.faces
-        if row.track == finding.track
-        for score in row.scores
-        if score.detector == finding.detector and score.probability is not None
-    ]
-    return float(np.mean(given)) if given else None
+        return f"{Label.NO_CUE.value} in {judged} of {people} people; the others could not be judged"
+    return found_sentence(finding.label, finding.reason)

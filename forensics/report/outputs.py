@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from forensics.report.html import FILE_NAME as PAGE
+from forensics.report.html import write_html
 from forensics.report.json import write_json
 from forensics.report.model import Report
 from forensics.report.table import FILE_NAME as TABLE
@@ -14,7 +16,7 @@ from forensics.report.table import write_table
 # Writes one output into a folder, from the report alone.
 Renderer = Callable[[Report, Path], Path]
 
-RENDERERS: Mapping[str, Renderer] = MappingProxyType({TABLE: write_table})
+RENDERERS: Mapping[str, Renderer] = MappingProxyType({TABLE: write_table, PAGE: write_html})
 
 
 def write_outputs(report: Report, folder: Path) -> None:

@@ -1,24 +1,19 @@
-"""Writes `frames.csv`: one row per face, frame and detector."""
+"""Writes `frames.csv`: one row per face, frame and detector, and one per whole frame and detector."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
 
-from forensics.report.model import Report, person_name
+from forensics.report.model import DetectorScore, FaceRow, FrameRow, Report, person_name
 
 FILE_NAME = "frames.csv"
 # What makes spreadsheets evaluate a cell; some skip white space before it.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-COLUMNS = (
-    "frame_index",
-    "pts_seconds",
-    "track",
-    "person",
-    "detector",
-    "score",
-    "probability",
-    "abstained",
+FRAME_COLUMNS = ("frame_index", "pts_seconds", "shot")
+PERSON_COLUMNS = ("track", "person")
+SCORE_COLUMNS = ("detector", "score", "peak", "probability", "abstained")
+FACE_COLUMNS = (
     "x1",
     "y1",
     "x2",
@@ -29,23 +24,48 @@ COLUMNS = (
     "yaw_degrees",
     "pitch_degrees",
     "visible_ratio",
+    "covered_ratio",
+    "identity_similarity",
 )
+NOBODY = (None,) * len(PERSON_COLUMNS)
+NO_FACE = (None,) * len(FACE_COLUMNS)
+COLUMNS = (*FRAME_COLUMNS, *PERSON_COLUMNS, *SCORE_COLUMNS, *FACE_COLUMNS)
 
 
 def write_table(report: Report, folder: Path) -> Path:
-    """Write the rows in the report's order: by frame, then by confidence. Empty means not given."""
+    """Write faces in the report's order (by frame, then by confidence), then whole frames.
+
+    Empty means not given: a whole frame has no person and no box.
+    """
     path = folder / FILE_NAME
+    frames = {row.frame_index: row for row in report.frames}
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        for row in report.faces:
-            place = (row.frame_index, row.pts_seconds, row.track, person_name(row.track))
-            quality = (row.size_pixels, row.sharpness, row.yaw_degrees, row.pitch_degrees, row.visible_ratio)
-            for score in row.scores:
-                said = (score.detector, score.score, score.probability, score.abstained)
-                cells = (*place, *said, *row.box_xyxy, row.confidence, *quality)
-                writer.writerow([inert(cell) for cell in cells])
+        for face in report.faces:
+            person = (face.track, person_name(face.track))
+            for score in face.scores:
+                place = _place(frames[face.frame_index])
+                writer.writerow([inert(cell) for cell in (*place, *person, *_said(score), *_face(face))])
+        for frame in report.frames:
+            for score in frame.scores:
+                row = (*_place(frame), *NOBODY, *_said(score), *NO_FACE)
+                writer.writerow([inert(cell) for cell in row])
     return path
+
+
+def _place(frame: FrameRow) -> tuple[object, ...]:
+    return (frame.frame_index, frame.pts_seconds, frame.shot)
+
+
+def _said(score: DetectorScore) -> tuple[object, ...]:
+    return (score.detector, score.score, score.peak, score.probability, score.abstained)
+
+
+def _face(face: FaceRow) -> tuple[object, ...]:
+    pose = (face.yaw_degrees, face.pitch_degrees)
+    seen = (face.visible_ratio, face.covered_ratio, face.identity_similarity)
+    return (*face.box_xyxy, face.confidence, face.size_pixels, face.sharpness, *pose, *seen)
 
 
 def inert(cell: object) -> object:

@@ -1,0 +1,142 @@
+"""From the chunks of a whole video to the parts of its report, with final tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from face.track import Tracks
+from forensics.aggregate import find_in_track, find_in_video
+from forensics.chunks import ScoredChunk
+from forensics.detector import Detector
+from forensics.identity_drift import IdentitySeries, identity_series
+from forensics.identity_handover import Handover, handovers
+from forensics.report.model import (
+    DetectorRun,
+    FaceRow,
+    FrameRow,
+    IdentityFacts,
+    Person,
+    Status,
+)
+from forensics.scores import FrameScores
+
+
+class WholeVideo:
+    """All chunks of one video (at least one), in order, once the tracker knows who is who."""
+
+    def __init__(
+        self, chunks: Sequence[ScoredChunk], tracks: Tracks, *, same_person_similarity: float
+    ) -> None:
+        self._chunks = chunks
+        self._tracks = tracks
+        self._same_person_similarity = same_person_similarity
+        self._frames = tuple(row for chunk in chunks for row in chunk.frames)
+        self._faces = tuple(row for chunk in chunks for row in chunk.faces)
+        # [N] each, in the order of the faces.
+        self._track = tracks.resolve(np.concatenate([chunk.track for chunk in chunks]))
+        self._identity = np.concatenate([chunk.identity for chunk in chunks])
+        self._usable = np.concatenate([chunk.usable for chunk in chunks])
+        shot_of = {row.frame_index: row.shot for row in self._frames}
+        self._shot = np.array([shot_of[row.frame_index] for row in self._faces], np.int64)
+        self._frame_index = np.array([row.frame_index for row in self._faces], np.int64)
+        self._seconds = np.array([row.pts_seconds for row in self._faces], np.float64)
+        self._series = {track.id: self._identity_series(track.id) for track in tracks.tracks}
+
+    def detector_run(self, detector: Detector, *, min_frames: int) -> DetectorRun:
+        """Aggregate the scores of a detector that never failed over the whole video."""
+        scores = self._scores(detector.name)
+        seconds = np.array([row.pts_seconds for row in self._frames], np.float64)
+        whose: Sequence[int | None] = [None]
+        if scores.track is not None:
+            seconds, whose = self._seconds, [track.id for track in self._tracks.tracks]
+        found = [
+            find_in_track(scores, track, detector.thresholds, seconds=seconds, min_frames=min_frames)
+            for track in whose
+        ]
+        return DetectorRun(
+            name=detector.name,
+            scope=detector.scope,
+            status=Status.RAN,
+            reason=None,
+            score_kind=scores.kind,
+            thresholds=detector.thresholds,
+            notes=detector.notes,
+            finding=find_in_video(detector.name, found),
+        )
+
+    def people(self) -> tuple[Person, ...]:
+        return tuple(
+            Person.of(track, _identity_facts(self._series[track.id])) for track in self._tracks.tracks
+        )
+
+    def handovers(self) -> tuple[Handover, ...]:
+        """Where one person's face takes the place of another's inside a shot."""
+        boxes = np.array([row.box_xyxy for row in self._faces], np.float64).reshape(-1, 4)
+        return handovers(
+            self._seconds,
+            self._frame_index,
+            self._track,
+            boxes,
+            self._identity,
+            self._shot,
+            self._usable,
+            same_person_similarity=self._same_person_similarity,
+        )
+
+    def frame_rows(self, failures: Container[str]) -> tuple[FrameRow, ...]:
+        """The frames, without what a detector said before it failed."""
+        return tuple(
+            replace(row, scores=tuple(score for score in row.scores if score.detector not in failures))
+            for row in self._frames
+        )
+
+    def face_rows(self, failures: Container[str]) -> tuple[FaceRow, ...]:
+        """The faces with final track ids, without what a detector said before it failed."""
+        similarity = {
+            (track, int(frame)): float(value)
+            for track, series in self._series.items()
+            for frame, value in zip(series.frame_index, series.similarity_to_own, strict=True)
+            if np.isfinite(value)
+        }
+        return tuple(
+            replace(
+                row,
+                track=track,
+                identity_similarity=similarity.get((track, row.frame_index)),
+                scores=tuple(score for score in row.scores if score.detector not in failures),
+            )
+            for row, track in zip(self._faces, self._track.tolist(), strict=True)
+        )
+
+    def _scores(self, name: str) -> FrameScores:
+        """All chunks' scores of one detector, with final track ids."""
+        parts = [chunk.scores[name] for chunk in self._chunks]
+        probability = [part.probability for part in parts if part.probability is not None]
+        return FrameScores(
+            detector=name,
+            kind=parts[0].kind,
+            score=np.concatenate([part.score for part in parts]),
+            probability=np.concatenate(probability) if probability else None,
+            frame_index=np.concatenate([part.frame_index for part in parts]),
+            track=None if parts[0].track is None else self._track,
+            abstained=tuple(reason for part in parts for reason in part.abstained),
+        )
+
+    def _identity_series(self, track: int) -> IdentitySeries:
+        own = self._track == track
+        return identity_series(
+            self._seconds[own],
+            self._frame_index[own],
+            self._identity[own],
+            self._shot[own],
+            self._usable[own],
+            track=track,
+            same_person_similarity=self._same_person_similarity,
+        )
+
+
+def _identity_facts(series: IdentitySeries) -> IdentityFacts:
+    return IdentityFacts(series.drift_per_second, series.flicker, series.changes)

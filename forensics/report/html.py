@@ -1,0 +1,198 @@
+"""Writes `report.html`: one page that needs no network, made from the report alone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from forensics.aggregate import Label, TrackFinding
+from forensics.report.json import to_plain
+from forensics.report.model import FacePicture, FaceRow, Person, Report, Status
+from forensics.report.timeline import HEIGHT, WIDTH, Timeline, timeline
+from forensics.report.words import (
+    LABEL_MEANING,
+    abstention_words,
+    clock_time,
+    found_sentence,
+    segment_sentence,
+)
+
+FILE_NAME = "report.html"
+SHOWN_OVER_TIME = 8
+SHOWN_EXTREMES = 3
+# Beyond so many, one colour and dash would stand for two people; the names still tell them apart.
+LINE_STYLES = 24
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture with what was said of that face."""
+
+    picture: FacePicture
+    row: FaceRow
+    score: float | None
+
+
+@dataclass(frozen=True)
+class Card:
+    """One person's part of the page; `finding` is that of the first face detector that ran."""
+
+    person: Person
+    findings: tuple[TrackFinding, ...]
+    shots: tuple[Shot, ...]
+    most: tuple[Shot, ...]
+    least: tuple[Shot, ...]
+    abstentions: tuple[tuple[str, int], ...]
+
+
+def write_html(report: Report, folder: Path) -> Path:
+    path = folder / FILE_NAME
+    path.write_text(render_html(report), encoding="utf-8")
+    return path
+
+
+def render_html(report: Report) -> str:
+    """The page. Everything that comes from the evidence or the user is escaped by the template."""
+    drawn = timeline(report)
+    style, script = _asset("report.css"), _asset("report.js")
+    page = _environment().from_string(_asset("report.html.j2"))
+    return page.render(
+        report=report,
+        plain=to_plain(report),
+        label_class={Label.CUES: "cues", Label.NO_CUE: "clear", Label.INCONCLUSIVE: "open"}[
+            report.verdict.label
+        ],
+        meaning=LABEL_MEANING[report.verdict.label],
+        timeline=drawn,
+        cards=cards(report),
+        series=None if drawn is None else _json_for_script(_series(drawn)),
+        style=Markup(style),
+        script=Markup(script),
+        policy=_policy(style, script),
+        panel_height=HEIGHT,
+        panel_width=WIDTH,
+        Status=Status,
+    )
+
+
+def cards(report: Report) -> tuple[Card, ...]:
+    """One card per person, the most suspicious first, people who could not be judged last."""
+    runs = [run for run in report.detectors if run.finding is not None]
+    rows = {(row.track, row.frame_index): row for row in report.faces}
+    made = []
+    for person in report.people:
+        findings = tuple(
+            found for run in runs if run.finding for found in run.finding.tracks if found.track == person.id
+        )
+        detector = findings[0].detector if findings else ""
+        shots = [
+            Shot(picture, row, _score(row, detector))
+            for picture in report.pictures
+            if picture.track == person.id and (row := rows.get((picture.track, picture.frame_index)))
+        ]
+        ranked = sorted(
+            (shot for shot in shots if shot.score is not None), key=lambda shot: shot.score or 0.0
+        )
+        reasons: dict[str, int] = {}
+        for row in report.faces:
+            for score in row.scores:
+                if row.track == person.id and score.detector == detector and score.abstained:
+                    words = abstention_words(score.abstained)
+                    reasons[words] = reasons.get(words, 0) + 1
+        made.append(
+            Card(
+                person=person,
+                findings=findings,
+                shots=tuple(shots),
+                most=tuple(reversed(ranked[-SHOWN_EXTREMES:])),
+                least=tuple(ranked[:SHOWN_EXTREMES]),
+                abstentions=tuple(sorted(reasons.items())),
+            )
+        )
+    return tuple(sorted(made, key=_suspicion))
+
+
+def _suspicion(card: Card) -> tuple[bool, float, int]:
+    mean = card.findings[0].mean_score if card.findings else None
+    return (mean is None, -(mean or 0.0), card.person.id)
+
+
+def _score(row: FaceRow, detector: str) -> float | None:
+    return next((score.score for score in row.scores if score.detector == detector), None)
+
+
+def _series(drawn: Timeline) -> list[dict[str, object]]:
+    """The values behind the lines, for the pointer: panel by panel, line by line."""
+    return [
+        {
+            "name": line.name,
+            "track": line.track,
+            "panel": number,
+            "title": panel.title,
+            "unit": panel.unit,
+            "frame": [point.frame_index for point in line.points],
+            "seconds": [round(point.seconds, 4) for point in line.points],
+            "value": [None if point.value is None else round(point.value, 4) for point in line.points],
+            "reason": [point.reason and abstention_words(point.reason) for point in line.points],
+        }
+        for number, panel in enumerate(drawn.panels)
+        for line in panel.lines
+    ]
+
+
+def _json_for_script(value: object) -> Markup:
+    """JSON that no value in it can end the script element of."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing may be loaded from anywhere, and nothing runs but this very style and script."""
+    parts = [
+        "default-src 'none'",
+        "img-src data:",
+        f"style-src {_hash(style)}",
+        f"script-src {_hash(script)}",
+    ]
+    return "; ".join([*parts, "base-uri 'none'", "form-action 'none'"])
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _asset(name: str) -> str:
+    return resources.files("forensics.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["clock"] = clock_time
+    environment.filters["signed"] = lambda value: "-" if value is None else f"{value:+.2f}"
+    environment.filters["share"] = lambda value: "-" if value is None else f"{value:.2f}"
+    environment.filters["spread"] = _spread
+    environment.filters["line_style"] = lambda track: "whole" if track is None else f"p{track % LINE_STYLES}"
+    environment.globals["found_sentence"] = found_sentence
+    environment.globals["segment_sentence"] = segment_sentence
+    return environment
+
+
+def _spread(shots: Sequence[Shot]) -> list[Shot]:
+    """At most SHOWN_OVER_TIME of them, evenly over time."""
+    if len(shots) <= SHOWN_OVER_TIME:
+        return list(shots)
+    last = len(shots) - 1
+    return [shots[round(place * last / (SHOWN_OVER_TIME - 1))] for place in range(SHOWN_OVER_TIME)]

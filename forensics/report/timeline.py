@@ -1,0 +1,242 @@
+"""The timeline of a report as shapes: what is drawn where, thinned so that hours stay light."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from forensics.detector import Scope
+from forensics.report.model import DetectorRun, Report, person_name
+from forensics.report.words import clock_time
+
+# Time runs from 0 to WIDTH across every panel; the page stretches it to whatever room there is.
+WIDTH = 10_000.0
+HEIGHT = 150.0
+# Points of one line. More cannot be told apart on a screen; the tables hold all of them.
+MAX_POINTS = 1_200
+# A line breaks where the next point is this many usual steps away.
+GAP_STEPS = 2.5
+IDENTITY_TITLE = "identity: similarity of each face to its person's mean"
+_TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
+_MAX_TIME_TICKS = 8
+_MAX_VALUE_TICKS = 5
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value on a line: `value` is `None` where the detector abstained for `reason`."""
+
+    frame_index: int
+    seconds: float
+    value: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One person's (or the picture's) values over time, with the paths that draw them."""
+
+    name: str
+    track: int | None
+    points: tuple[Point, ...]
+    path: str
+    dots: str
+    silent: str
+
+
+@dataclass(frozen=True)
+class Band:
+    """A segment as a box across the panel."""
+
+    name: str
+    track: int | None
+    kind: str
+    left: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal line with its label: a threshold or a tick."""
+
+    y: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart of the timeline: `low` and `high` are the values at its bottom and top."""
+
+    title: str
+    unit: str
+    low: float
+    high: float
+    ticks: tuple[Level, ...]
+    thresholds: tuple[Level, ...]
+    lines: tuple[Line, ...]
+    bands: tuple[Band, ...]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All panels over the same span of time; `cuts` are shot boundaries between 0 and WIDTH."""
+
+    first_seconds: float
+    last_seconds: float
+    ticks: tuple[tuple[float, str], ...]
+    cuts: tuple[float, ...]
+    panels: tuple[Panel, ...]
+
+
+def timeline(report: Report) -> Timeline | None:
+    """The timeline of a report, `None` for one of fewer than two frames."""
+    if len(report.frames) < 2:
+        return None
+    first, last = report.frames[0].pts_seconds, report.frames[-1].pts_seconds
+    drawing = _Drawing(first, max(last, first + 1e-3))
+    panels = [drawing.panel(report, run) for run in report.detectors if run.finding is not None]
+    identity = drawing.identity_panel(report)
+    shown = [panel for panel in (*panels, *identity) if panel.lines]
+    starts = [after.pts_seconds for before, after in pairwise(report.frames) if after.shot != before.shot]
+    return Timeline(first, last, drawing.time_ticks(), tuple(drawing.x(at) for at in starts), tuple(shown))
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    first: float
+    last: float
+
+    def x(self, seconds: float) -> float:
+        return round((seconds - self.first) / (self.last - self.first) * WIDTH, 1)
+
+    def time_ticks(self) -> tuple[tuple[float, str], ...]:
+        span = self.last - self.first
+        step = next((step for step in _TICK_SECONDS if span / step <= _MAX_TIME_TICKS), span)
+        times = np.arange(np.ceil(self.first / step), np.floor(self.last / step) + 1) * step
+        return tuple((self.x(float(at)), clock_time(float(at))) for at in times)
+
+    def panel(self, report: Report, run: DetectorRun) -> Panel:
+        """The scores of one detector with its thresholds and segments."""
+        assert run.finding is not None
+        rows: Sequence[tuple[str, int | None, list[Point]]]
+        if run.scope is Scope.FRAME:
+            rows = [("whole frame", None, list(_frame_points(report, run.name)))]
+        else:
+            points = _face_points(report, run.name)
+            rows = [(person.name, person.id, points.get(person.id, [])) for person in report.people]
+        limits = () if run.thresholds is None else (run.thresholds.clear, run.thresholds.cue)
+        low, high = _range([point.value for _, _, points in rows for point in points], limits)
+        bands = tuple(
+            Band(
+                name="whole frame" if found.track is None else person_name(found.track),
+                track=found.track,
+                kind=segment.kind.value,
+                left=self.x(segment.first_seconds),
+                width=max(self.x(segment.last_seconds) - self.x(segment.first_seconds), 1.0),
+            )
+            for found in run.finding.tracks
+            for segment in found.segments
+        )
+        names = ("no cue at or below", "cue at or above")
+        return Panel(
+            title=f"{run.name}: score of {'the whole frame' if run.scope is Scope.FRAME else 'each face'}",
+            unit="score" if run.score_kind is None else run.score_kind.value,
+            low=low,
+            high=high,
+            ticks=_levels(low, high),
+            thresholds=tuple(
+                Level(_y(limit, low, high), f"{name} {limit:+.2f}")
+                for name, limit in zip(names, limits, strict=False)
+            ),
+            lines=tuple(self._line(*row, low, high) for row in rows if row[2]),
+            bands=bands,
+        )
+
+    def identity_panel(self, report: Report) -> Iterator[Panel]:
+        """How like its person's mean each face is: a signal of its own, no score."""
+        points: dict[int, list[Point]] = {}
+        for face in report.faces:
+            point = Point(face.frame_index, face.pts_seconds, face.identity_similarity, None)
+            points.setdefault(face.track, []).append(point)
+        low, high = _range([point.value for person in points.values() for point in person], (1.0,))
+        lines = tuple(
+            self._line(person.name, person.id, points[person.id], low, high)
+            for person in report.people
+            if any(point.value is not None for point in points.get(person.id, ()))
+        )
+        if lines:
+            yield Panel(IDENTITY_TITLE, "cosine", low, high, _levels(low, high), (), lines, ())
+
+    def _line(self, name: str, track: int | None, points: list[Point], low: float, high: float) -> Line:
+        ordered = sorted(points, key=lambda point: point.seconds)
+        given = [point for point in ordered if point.value is not None]
+        silent = [point for point in ordered if point.value is None and point.reason is not None]
+        shown = _thinned(given)
+        steps = [after.seconds - before.seconds for before, after in pairwise(shown)]
+        longest = GAP_STEPS * float(np.median(steps)) if steps else 0.0
+        path, dots = [], []
+        for number, point in enumerate(shown):
+            assert point.value is not None
+            place = f"{self.x(point.seconds):g} {_y(point.value, low, high):g}"
+            broken = number == 0 or point.seconds - shown[number - 1].seconds > longest
+            path.append(f"{'M' if broken else 'L'}{place}")
+            dots.append(f"M{place}h0")
+        ticks = "".join(f"M{self.x(point.seconds):g} {HEIGHT - 6:g}v6" for point in silent[:MAX_POINTS])
+        kept = sorted((*shown, *silent[:MAX_POINTS]), key=lambda point: point.seconds)
+        return Line(name, track, tuple(kept), "".join(path), "".join(dots), ticks)
+
+
+def _frame_points(report: Report, detector: str) -> Iterator[Point]:
+    for row in report.frames:
+        for score in row.scores:
+            if score.detector == detector:
+                yield Point(row.frame_index, row.pts_seconds, score.score, score.abstained)
+
+
+def _face_points(report: Report, detector: str) -> dict[int, list[Point]]:
+    points: dict[int, list[Point]] = {}
+    for row in report.faces:
+        for score in row.scores:
+            if score.detector == detector:
+                point = Point(row.frame_index, row.pts_seconds, score.score, score.abstained)
+                points.setdefault(row.track, []).append(point)
+    return points
+
+
+def _thinned(points: list[Point]) -> list[Point]:
+    """At most MAX_POINTS of them: the lowest and the highest of each stretch, so that no peak is lost."""
+    if len(points) <= MAX_POINTS:
+        return points
+    kept: list[Point] = []
+    for part in np.array_split(np.arange(len(points)), MAX_POINTS // 2):
+        stretch = [points[place] for place in part]
+        ends = {min(stretch, key=_value), max(stretch, key=_value)}
+        kept += sorted(ends, key=lambda point: point.seconds)
+    return kept
+
+
+def _value(point: Point) -> float:
+    return point.value if point.value is not None else 0.0
+
+
+def _range(values: Iterable[float | None], limits: Iterable[float]) -> tuple[float, float]:
+    known = [value for value in values if value is not None] + list(limits) or [0.0]
+    low, high = min(known), max(known)
+    margin = max((high - low) * 0.08, 0.05)
+    return low - margin, high + margin
+
+
+def _levels(low: float, high: float) -> tuple[Level, ...]:
+    """Round values between `low` and `high` for the axis."""
+    raw = (high - low) / _MAX_VALUE_TICKS
+    power = 10.0 ** np.floor(np.log10(raw))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw)
+    values = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
+    return tuple(Level(_y(float(value), low, high), f"{float(value) + 0.0:g}") for value in values.round(6))
+
+
+def _y(value: float, low: float, high: float) -> float:
+    return round((high - value) / (high - low) * HEIGHT, 1)

@@ -1,0 +1,114 @@
+"""Reports of a chosen series of scores, for what renders them."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import cv2
+import media
+import numpy as np
+from stubs import StubDetector, stub_models
+
+from forensics.aggregate import find_in_track, find_in_video
+from forensics.pipeline import analyze_video
+from forensics.report.model import (
+    DetectorScore,
+    FacePicture,
+    FaceRow,
+    FrameRow,
+    Person,
+    Report,
+    conclude,
+    person_name,
+)
+from forensics.scores import Abstention, FrameScores, ScoreKind
+from forensics.settings import AnalysisSettings
+from video.sampling import Sampling
+
+STEP_SECONDS = 0.25
+
+
+@cache
+def _base() -> Report:
+    """A real report of four frames of a generated clip with one person."""
+    settings = AnalysisSettings(sampling=Sampling.all(), detectors=("a",), device="cpu")
+    with tempfile.TemporaryDirectory() as folder:
+        clip = media.h264(Path(folder) / "clip.mp4", count=4)
+        return analyze_video(clip, stub_models(StubDetector("a", lambda index: 0.0)), settings)
+
+
+def detector_score(score: float | None) -> DetectorScore:
+    """The word of detector "a": a score, or that the face was blurred."""
+    probability = None if score is None else float(1 / (1 + np.exp(-score)))
+    return DetectorScore("a", score, probability, Abstention.BLURRED.value if score is None else None)
+
+
+def frame(number: int, seconds: float) -> FrameRow:
+    return FrameRow(number, round(seconds * 1000), "1/1000", seconds, 0, ())
+
+
+def face(number: int, seconds: float, said: DetectorScore, *, track: int = 0) -> FaceRow:
+    row = _base().faces[0]
+    at = {"frame_index": number, "pts": round(seconds * 1000), "time_base": "1/1000", "pts_seconds": seconds}
+    return replace(row, **at, track=track, identity_similarity=None, scores=(said,))
+
+
+def picture(track: int, number: int) -> FacePicture:
+    """A grey JPEG, brighter for later frames."""
+    data = cv2.imencode(".jpg", np.full((112, 112, 3), 40 + number % 200, np.uint8))[1].tobytes()
+    return FacePicture(track, number, base64.b64encode(data).decode("ascii"))
+
+
+def report_of(*people: Sequence[float | None], pictures: bool = False) -> Report:
+    """A report in which each person was seen in every sampled frame with these scores by detector "a"."""
+    base = _base()
+    count = max((len(scores) for scores in people), default=4)
+    seconds = np.arange(count) * STEP_SECONDS
+    rows = [
+        face(number, float(seconds[number]), detector_score(scores[number]), track=track)
+        for number in range(count)
+        for track, scores in enumerate(people)
+        if number < len(scores)
+    ]
+    run = base.detectors[0]
+    assert run.thresholds is not None
+    frame_index = np.array([row.frame_index for row in rows], np.int64)
+    given = np.array(
+        [np.nan if row.scores[0].score is None else row.scores[0].score for row in rows], np.float64
+    )
+    track_ids = np.array([row.track for row in rows], np.int64)
+    reasons = tuple(None if np.isfinite(score) else Abstention.BLURRED for score in given)
+    scores = FrameScores("a", ScoreKind.LOGIT, given, None, frame_index, track_ids, reasons)
+    found = tuple(
+        find_in_track(scores, track, run.thresholds, seconds=frame_index * STEP_SECONDS)
+        for track in range(len(people))
+    )
+    runs = (replace(run, finding=find_in_video("a", found)),)
+    return replace(
+        base,
+        detectors=runs,
+        people=tuple(_person(base.people[0], track, len(scores)) for track, scores in enumerate(people)),
+        verdict=conclude(runs),
+        frames=tuple(frame(number, float(seconds[number])) for number in range(count)),
+        faces=tuple(rows),
+        pictures=tuple(picture(row.track, row.frame_index) for row in rows) if pictures else (),
+    )
+
+
+def _person(like: Person, track: int, count: int) -> Person:
+    last = count - 1
+    return replace(
+        like,
+        id=track,
+        name=person_name(track),
+        first_index=0,
+        last_index=last,
+        first_seconds=0.0,
+        last_seconds=last * STEP_SECONDS,
+        detections=count,
+    )

@@ -1,0 +1,174 @@
+"""The page in a real browser: it is drawn, it answers, it fetches nothing, and nothing in it runs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from attacks import ATTACKS
+from reports import report_of
+
+from forensics.report.html import write_html
+from forensics.report.model import Report
+
+playwright = pytest.importorskip("playwright.sync_api", reason="NO BROWSER TEST RAN: pip install playwright")
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="NO BROWSER TEST RAN: there is no chromium; on Debian, apt-get install chromium"
+)
+SCORES = [-2.0, -1.5, None, 3.0, 2.5, -1.0, -2.0, -2.0]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[playwright.Browser]:
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+class Visit:
+    """A page opened from disk, with all it asked for and all that went wrong."""
+
+    def __init__(self, browser: playwright.Browser, path: Path, **context: object) -> None:
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+        self.page = browser.new_context(**context).new_page()
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda message: self.errors.append(message.text))
+        self.page.goto(path.as_uri())
+        self.foreign = [url for url in self.requests if not url.startswith(("data:", path.as_uri()))]
+
+
+@pytest.fixture
+def visit(browser: playwright.Browser, tmp_path: Path) -> Iterator[Visit]:
+    made = Visit(browser, write_html(report_of(SCORES, [-3.0] * 8, pictures=True), tmp_path))
+    yield made
+    made.page.context.close()
+
+
+def test_the_timeline_is_drawn_and_nothing_is_fetched(visit: Visit) -> None:
+    assert (visit.foreign, visit.errors) == ([], [])
+    box = visit.page.locator(".chart").first.bounding_box()
+    assert box is not None
+    assert box["width"] > 500
+    assert visit.page.locator(".chart .stroke").count() == 2
+    drawn = visit.page.evaluate("document.querySelector('.line.p0 .stroke').getTotalLength()")
+    assert drawn > 1000
+    # Styles apply under the policy: a line has its person's colour.
+    colour = "getComputedStyle(document.querySelector('.line.p0 .stroke')).stroke"
+    assert visit.page.evaluate(colour) == "rgb(0, 114, 178)"
+
+
+def point_at(visit: Visit, share: float, *, click: bool = False) -> None:
+    box = visit.page.locator(".chart").first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] * share, box["y"] + box["height"] / 2
+    visit.page.mouse.move(x, y)
+    if click:
+        visit.page.mouse.click(x, y)
+
+
+def test_the_pointer_reads_a_frame_with_its_pictures(visit: Visit) -> None:
+    point_at(visit, 3 / 7)
+    said = visit.page.locator(".detail").inner_text()
+    assert "frame 3" in said
+    assert "3.00" in said
+    assert "-3.00" in said
+    assert visit.page.locator(".detail img").count() == 2
+    shown = visit.page.locator(".detail img").first.get_attribute("src")
+    assert shown == visit.page.locator('img[data-track="0"][data-frame="3"]').first.get_attribute("src")
+
+
+def test_a_frame_without_a_score_says_why(visit: Visit) -> None:
+    point_at(visit, 2 / 7)
+    assert "no score: blurred" in visit.page.locator(".detail").inner_text()
+
+
+def test_a_click_holds_a_frame_until_it_is_clicked_again(visit: Visit) -> None:
+    point_at(visit, 3 / 7, click=True)
+    point_at(visit, 6 / 7)
+    assert "frame 3 (held)" in visit.page.locator(".detail").inner_text()
+    point_at(visit, 3 / 7, click=True)
+    point_at(visit, 6 / 7)
+    assert "frame 6" in visit.page.locator(".detail").inner_text()
+
+
+def test_everything_works_from_the_keyboard(visit: Visit) -> None:
+    visit.page.locator(".charts").focus()
+    for key in ("Home", "ArrowRight", "ArrowRight", "ArrowRight"):
+        visit.page.keyboard.press(key)
+    assert "frame 3" in visit.page.locator(".detail").inner_text()
+    whole = visit.page.locator(".chart").first.get_attribute("viewBox")
+    visit.page.keyboard.press("+")
+    assert visit.page.locator(".chart").first.get_attribute("viewBox") != whole
+    visit.page.keyboard.press("End")
+    assert visit.page.locator(".chart").first.get_attribute("viewBox") == whole
+    assert "frame 7" in visit.page.locator(".detail").inner_text()
+
+
+def test_a_person_can_be_hidden(visit: Visit) -> None:
+    visit.page.locator('input[data-person="1"]').uncheck()
+    assert not visit.page.locator(".line.p1 .stroke").is_visible()
+    point_at(visit, 3 / 7)
+    assert "person B" not in visit.page.locator(".detail").inner_text()
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_width_and_no_scheme_breaks_the_page(
+    browser: playwright.Browser, tmp_path: Path, width: int, scheme: str
+) -> None:
+    path = write_html(report_of(SCORES, [-3.0] * 8, pictures=True), tmp_path)
+    seen = Visit(browser, path, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    assert seen.errors == []
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+    background = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(13, 17, 23)"}[scheme]
+    seen.page.context.close()
+
+
+def hostile(attack: str) -> Report:
+    """A report with the attack in every text that comes from evidence, weights, people or failures."""
+    report = report_of(SCORES, pictures=True)
+    evidence = replace(report.evidence, file_name=attack)
+    probe = replace(evidence.probe, path=Path(attack.replace("/", "_")), codec=attack, encoders=(attack,))
+    run = replace(report.detectors[0], name=attack, notes=(attack,))
+    return replace(
+        report,
+        evidence=replace(evidence, probe=replace(probe, tags=((attack, attack),), creation_time=attack)),
+        weights=tuple(replace(file, name=attack, licence=attack, used_by=attack) for file in report.weights),
+        people=tuple(replace(person, name=attack) for person in report.people),
+        detectors=(run, replace(run, reason=attack, finding=None)),
+        verdict=replace(report.verdict, sentence=attack, beside=(attack,)),
+        warnings=(attack,),
+        calibration=attack,
+        settings={**report.settings, attack: attack},
+        run={attack: attack},
+    )
+
+
+def test_a_hundred_attacks_in_every_field_run_nothing_and_fetch_nothing(
+    browser: playwright.Browser, tmp_path: Path
+) -> None:
+    assert len(set(ATTACKS)) == 100
+    page = browser.new_context().new_page()
+    page.add_init_script("window.hits = 0; window.hit = () => { window.hits += 1; };")
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    for number, attack in enumerate(ATTACKS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = write_html(hostile(attack), folder)
+        requests.clear()
+        page.goto(path.as_uri())
+        assert page.evaluate("window.hits") == 0, attack
+        assert [url for url in requests if not url.startswith(("data:", path.as_uri()))] == [], attack
+        assert page.locator("h1").inner_text().split() == attack.split(), attack
+    page.context.close()

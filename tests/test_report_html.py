@@ -1,0 +1,133 @@
+"""The page: complete, escaped, and closed to the network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from reports import report_of
+
+from forensics.report.html import render_html
+from forensics.report.model import Report
+
+ATTACKS = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</style><script>alert(1)</script>",
+    "{{ 7 * 7 }}",
+    "' onmouseover='alert(1)",
+    "</script><svg onload=alert(1)>",
+)
+
+
+class Page(HTMLParser):
+    """Collects the elements, their attributes and the text of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.elements)
+
+
+def titled(report: Report, name: str) -> Report:
+    return replace(report, evidence=replace(report.evidence, file_name=name))
+
+
+def test_the_finding_its_limits_and_the_digests_are_on_the_page() -> None:
+    report = report_of([2.0] * 8, [-3.0] * 8, pictures=True)
+    text = " ".join(" ".join(Page(render_html(report)).texts).split())
+    for needed in (
+        report.verdict.sentence,
+        "That is a cue and no proof",
+        report.calibration,
+        report.evidence.sha256,
+        report.evidence.decoded_frames_sha256,
+        report.weights[0].sha256,
+        "person A",
+        "person B",
+    ):
+        assert needed in text
+
+
+def test_the_most_suspicious_person_comes_first() -> None:
+    page = render_html(report_of([-3.0] * 8, [None] * 8, [2.0] * 8))
+    order = list(re.findall(r"<h3>(person \w)</h3>", page))
+    assert order == ["person C", "person A", "person B"]
+
+
+def test_the_page_asks_for_nothing_and_its_policy_allows_nothing() -> None:
+    page = render_html(report_of([2.0] * 8, pictures=True))
+    parsed = Page(page)
+    for tag, attributes in parsed.elements:
+        for name in ("src", "href", "action", "data", "srcset", "poster"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("data:image/jpeg;base64,", "#")), (tag, name)
+        assert "style" not in attributes
+        assert not any(name.startswith("on") for name in attributes)
+    (policy,) = [a["content"] for tag, a in parsed.elements if tag == "meta" and a.get("http-equiv")]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    for tag in ("style", "script"):
+        inner = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        (text,) = inner
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_names_never_become_elements(attack: str) -> None:
+    report = report_of([2.0] * 8)
+    plain = Page(render_html(titled(report, "clip.mp4")))
+    hostile = Page(render_html(titled(report, attack)))
+    assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in plain.elements]
+    assert attack in hostile.texts
+
+
+def test_the_values_behind_the_chart_cannot_end_their_script() -> None:
+    report = report_of([2.0] * 4)
+    run = replace(report.detectors[0], name="</script><script>alert(1)</script>")
+    page = render_html(replace(report, detectors=(run,)))
+    assert Page(page).count("script") == 2
+
+
+def test_the_values_behind_the_chart_are_the_scores() -> None:
+    page = render_html(report_of([1.0, None, -2.5]))
+    (text,) = re.findall(r'id="series">(.*?)</script>', page)
+    (line,) = json.loads(text)
+    assert (line["value"], line["frame"]) == ([1.0, None, -2.5], [0, 1, 2])
+    assert line["reason"] == [None, "blurred", None]
+
+
+def test_equal_reports_give_equal_pages() -> None:
+    assert render_html(report_of([1.0] * 5, pictures=True)) == render_html(
+        report_of([1.0] * 5, pictures=True)
+    )
+
+
+def test_no_face_and_one_frame_still_make_a_page() -> None:
+    report = report_of([1.0] * 4)
+    empty = render_html(replace(report, people=(), faces=(), detectors=()))
+    assert "No face was found" in empty
+    assert "One frame has no timeline" in render_html(replace(report, frames=report.frames[:1]))
+
+
+def test_forty_people_and_two_hours_stay_under_fifteen_megabytes() -> None:
+    crowd = render_html(report_of(*[[0.5] * 60] * 40, pictures=True))
+    assert crowd.count('class="card"') == 40
+    long = render_html(report_of([0.5, 1.5] * 14_400))
+    assert max(len(crowd.encode()), len(long.encode())) < 15_000_000
