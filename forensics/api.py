@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from forensics.calibration.apply import calibrated_report
+from forensics.calibration.file import load_calibration
 from forensics.custody import output_folder
 from forensics.manifest import write_manifest
 from forensics.models import load_models
 from forensics.pipeline import Progress, analyze_video, no_progress
+from forensics.report.extras import NO_EXTRAS, Extras, write_extras
 from forensics.report.facts import NO_CASE, CaseFacts
 from forensics.report.model import Report
 from forensics.report.outputs import write_outputs
@@ -25,27 +28,36 @@ def analyze(
     settings: AnalysisSettings = DEFAULT_SETTINGS,
     store: Store | None = None,
     case: CaseFacts = NO_CASE,
+    calibration: str | os.PathLike[str] | None = None,
+    extras: Extras = NO_EXTRAS,
     overwrite: bool = False,
     progress: Progress = no_progress,
 ) -> Report:
     """Analyse a video file or still image; with `out`, write the report and its manifest there.
 
     `store` is where weights come from (the user's cache by default; it may download), `case` what the
-    report says of the case. The outputs appear together when all are complete, or not at all. Raises
-    VideoError for a file that cannot be used, WeightsError for weights that cannot be had, OutputError for
+    report says of the case, `calibration` a file of `forensics calibrate`, `extras` what is written beside
+    the usual outputs. The outputs appear together when all are complete, or not at all. Raises
+    VideoError for a file that cannot be used, WeightsError for weights that cannot be had, CalibrationError
+    for a calibration that is damaged or was made for other models, OutputError for
     a folder that cannot be written or is not empty, and UsageFault for settings that make no sense. No face
     is an outcome, not an error.
     """
     store = Store() if store is None else store
+    if calibration is not None:
+        # A typing mistake should not cost an analysis.
+        load_calibration(Path(calibration))
 
     def analysed() -> Report:
         models = load_models(settings, store)
-        return analyze_video(Path(video), models, settings, case=case, progress=progress)
+        report = analyze_video(Path(video), models, settings, case=case, progress=progress)
+        return report if calibration is None else calibrated_report(report, Path(calibration))
 
     if out is None:
         return analysed()
     with output_folder(Path(out), overwrite=overwrite) as folder:
         report = analysed()
         write_outputs(report, folder)
+        write_extras(extras, report, Path(video), folder, settings=settings)
         write_manifest(folder, report.evidence)
     return report

@@ -10,7 +10,7 @@ import torch
 
 from face.detect import DetectSettings, FaceDetector, detector_weights, load_detector
 from face.embed import IdentityEmbedder, load_embedder, weights_needed
-from forensics.detector import Detector, LoadOptions, detector_module
+from forensics.detector import Detector, LoadOptions, Scope, detector_module
 from forensics.evidence import FrontHalf
 from forensics.report.model import DetectorRun, ModelFile, Status
 from forensics.settings import AnalysisSettings, choose_device
@@ -20,6 +20,8 @@ from weights.streams import Progress, no_progress
 
 LOGGER = logging.getLogger(__name__)
 DEFAULT_DETECT = DetectSettings()
+# What `whole_frame` asks for, and what runs in its place on a machine that has not got its weights.
+WHOLE_FRAME, STAND_IN = "code", "clip_probe"
 
 # Called with what is being loaded.
 Announce = Callable[[str], None]
@@ -52,6 +54,24 @@ def load_options(settings: AnalysisSettings) -> LoadOptions:
     )
 
 
+def choose_detectors(
+    settings: AnalysisSettings, store: Store
+) -> tuple[tuple[str, ...], tuple[DetectorRun, ...]]:
+    """The names of the detectors to run, and the record of the whole-frame one that was passed over."""
+    if not settings.whole_frame or WHOLE_FRAME in settings.detectors:
+        return settings.detectors, ()
+    needed = detector_module(WHOLE_FRAME).weights_needed(load_options(settings))
+    missing = [name for name in needed if store.present(name) is None]
+    taken, passed_over = (STAND_IN, WHOLE_FRAME) if missing else (WHOLE_FRAME, STAND_IN)
+    reason = (
+        f"its weights are not on this machine; `forensics weights fetch {' '.join(missing)}` brings them"
+        if missing
+        else f"it stands in where the weights of {WHOLE_FRAME} are missing, and they are here"
+    )
+    skipped = DetectorRun.without_finding(passed_over, Scope.FRAME, Status.SKIPPED, reason)
+    return tuple(dict.fromkeys((*settings.detectors, taken))), (skipped,)
+
+
 def fetch_weights(
     settings: AnalysisSettings, store: Store, *, progress: Progress = no_progress
 ) -> tuple[WeightFile, ...]:
@@ -59,9 +79,10 @@ def fetch_weights(
 
     Raises WeightsError when one is damaged, and MissingWeightsError naming all that cannot be had.
     """
+    chosen, _ = choose_detectors(settings, store)
     names = [
         name
-        for detector in settings.detectors
+        for detector in chosen
         for name in detector_module(detector).weights_needed(load_options(settings))
     ]
     names += [*weights_needed(settings.tracking_embedder), *detector_weights(settings.face_detector)]
@@ -76,11 +97,12 @@ def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce 
     """
     device = choose_device(settings.device)
     options = load_options(settings)
-    modules = {name: detector_module(name) for name in settings.detectors}
+    chosen, skipped = choose_detectors(settings, store)
+    modules = {name: detector_module(name) for name in chosen}
     announce("face detector")
     face_detector = load_named_detector(settings.face_detector, store, device, settings=settings.detect)
     detectors: dict[str, Detector] = {}
-    not_run: list[DetectorRun] = []
+    not_run = [*skipped]
     for name, module in modules.items():
         announce(name)
         try:

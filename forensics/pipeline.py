@@ -119,6 +119,7 @@ def analyze_video(
         handovers=whole.handovers(),
         verdict=conclude(runs),
         calibration=CALIBRATION_NOTE,
+        calibrated=None,
         warnings=delivery.warnings + _unused(manual),
         frames=whole.frame_rows(failures),
         faces=whole.face_rows(failures),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from forensics.calibration.apply import calibrated_report
 from forensics.comparison import first_difference, other_platform
 from forensics.errors import UsageFault
 from forensics.models import load_models
@@ -43,6 +44,7 @@ def rerun(
     *,
     store: Store,
     weights: Path | None = None,
+    calibration: Path | None = None,
     progress: Progress = no_progress,
 ) -> Check:
     """Analyse `evidence` as `report` records it, and compare with `report` apart from its `run` block.
@@ -51,9 +53,15 @@ def rerun(
     byte, on another one within the tolerance of `forensics.comparison`. Raises what the analysis raises.
     """
     settings = settings_of(report, weights=weights)
+    if report.calibrated is not None and calibration is None:
+        raise UsageFault(
+            f"{report.calibrated.file_name}: the analysis was calibrated; name it with --calibration"
+        )
     fresh = analyze_video(
         evidence, load_models(settings, store), settings, case=report.case, progress=progress
     )
+    if calibration is not None:
+        fresh = calibrated_report(fresh, calibration)
     return compared(report, _named_alike(fresh, report))
 
 

@@ -49,6 +49,7 @@ class AnalysisSettings:
     precision: Precision = Precision.FP32
     device: str = "auto"
     min_frames: int = DEFAULT_MIN_FRAMES
+    whole_frame: bool = False
     pictures: bool = True
     chunk_frames: int = DEFAULT_CHUNK_FRAMES
 

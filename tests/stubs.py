@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import torch
 from face.quality import QualityLimits
 from face.types import CropSpec, FaceCrops, FaceDetections, IdentityEmbeddings
 from forensics.aggregate import Thresholds
-from forensics.detector import Scope
+from forensics.detector import Detector, Scope
 from forensics.evidence import Evidence, FrontHalf
 from forensics.models import Models
 from forensics.report.model import ModelFile
@@ -79,7 +79,28 @@ class StubDetector:
         )
 
 
-def stub_models(*detectors: StubDetector, found: bool = True) -> Models:
+class WholeFrameStub:
+    """Scores frames with `scores` in turn, `None` for silence; a frame's peak lies 1 above its score."""
+
+    scope = Scope.FRAME
+    embedder = None
+    thresholds = Thresholds(cue=1.0, clear=-1.0, source="test")
+    weights: tuple[WeightFile, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, name: str, scores: Sequence[float | None]) -> None:
+        self.name = name
+        self._scores = scores
+
+    def score(self, evidence: Evidence) -> FrameScores:
+        index = evidence.batch.index
+        given = [self._scores[number % len(self._scores)] for number in index.tolist()]
+        raw = np.array([np.nan if score is None else score for score in given], np.float64)
+        score, abstained = abstain_where_not_finite(raw, (None,) * len(raw))
+        return FrameScores(self.name, ScoreKind.MARGIN, score, None, index, None, abstained, peak=score + 1)
+
+
+def stub_models(*detectors: Detector, found: bool = True) -> Models:
     front = FrontHalf(OneFace(found=found), [OneIdentity()], ANY_QUALITY, CPU)
     files = (ModelFile("stub.pt", "0" * 64, "MIT", True, "sha256", "test"),)
     return Models(front, {detector.name: detector for detector in detectors}, (), files, CPU)

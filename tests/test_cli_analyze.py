@@ -16,6 +16,7 @@ from stubs import StubDetector, stub_models
 
 from forensics.cli import main
 from forensics.errors import ExitCode
+from forensics.manifest import read_manifest
 from forensics.models import Models
 
 
@@ -170,6 +171,41 @@ def test_options_that_make_no_sense_are_named(
     monkeypatch.setattr("forensics.models.fetch_weights", lambda *_, **__: ())
     result = run(clip, *options, "--offline", "--cache-dir", tmp_path / "cache")
     assert_refused(result, ExitCode.USAGE, *words)
+
+
+def test_a_calibration_that_is_none_is_refused_before_anything_is_fetched(clip: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text("{}")
+    result = run(clip, "--calibration", wrong, "--offline", "--cache-dir", tmp_path / "cache")
+    assert_refused(result, ExitCode.INPUT, "wrong.json", "forensics calibrate")
+
+
+@pytest.mark.usefixtures("models")
+def test_extras_are_written_where_they_are_asked_for_and_listed(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run(clip, "-o", out, "--annotate", "--save-faces")
+    assert result.exit_code == ExitCode.DONE, result.output
+    listed = {one.name for one in read_manifest(out).outputs}
+    assert "annotated.mp4" in listed
+    faces = sorted(path.name for path in (out / "faces").iterdir())
+    assert faces[0] == "person-A_frame-000000.jpg"
+    assert {f"faces/{name}" for name in faces} <= listed
+
+
+@pytest.mark.usefixtures("models")
+def test_without_crops_no_picture_of_a_face_is_kept(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run(clip, "-o", out, "--no-crops").exit_code == ExitCode.DONE
+    assert json.loads((out / "report.json").read_text())["pictures"] == []
+    assert "data:image" not in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(["--annotate"], ["-o"]), (["-o", "out", "--save-faces", "--no-crops"], ["exclude each other"])],
+)
+def test_extras_that_cannot_be_are_named(clip: Path, options: list[str], words: list[str]) -> None:
+    assert_refused(run(clip, *options), ExitCode.USAGE, *words)
 
 
 def test_absent_weights_offline_say_how_to_get_them(clip: Path, tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ from forensics.cli.options import (
     store_options,
 )
 from forensics.cli.progress import byte_bar, frame_bar
-from forensics.errors import ExitCode
+from forensics.errors import ExitCode, UsageFault
 
 if TYPE_CHECKING:
+    from forensics.report.extras import Extras
     from forensics.report.facts import CaseFacts
     from forensics.report.model import Report
     from forensics.settings import AnalysisSettings
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
 @click.option(
     "--overwrite", is_flag=True, help="Write into a folder that is not empty; replaces only same names."
 )
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    help="A file of `forensics calibrate`: adds likelihood ratios.",
+)
+@click.option("--annotate", is_flag=True, help="Write annotated.mp4 too: boxes, names and scores.")
+@click.option("--save-faces", is_flag=True, help="Write the report's pictures of faces to faces/ too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON instead of the summary.")
 @sampling_options
 @face_options
@@ -46,6 +54,9 @@ def analyze_command(
     video: Path,
     output: Path | None,
     overwrite: bool,
+    calibration: Path | None,
+    annotate: bool,
+    save_faces: bool,
     as_json: bool,
     offline: bool,
     cache_dir: Path | None,
@@ -55,12 +66,26 @@ def analyze_command(
 
     Exit code 4 means that no verdict was possible, for example because there is no face.
     """
+    from forensics.report.extras import Extras, check_extras
     from weights.store import Store
 
-    store = Store(cache_dir, offline=offline)
     case = case_of(options)
     settings = settings_of(options)
-    report = run_analysis(video, output, settings, store, case=case, overwrite=overwrite, as_json=as_json)
+    extras = Extras(annotate=annotate, save_faces=save_faces)
+    check_extras(extras, settings)
+    if output is None and extras != Extras():
+        raise UsageFault("--annotate and --save-faces write files; name a folder for them with -o")
+    report = run_analysis(
+        video,
+        output,
+        settings,
+        Store(cache_dir, offline=offline),
+        case=case,
+        calibration=calibration,
+        extras=extras,
+        overwrite=overwrite,
+        as_json=as_json,
+    )
     return exit_code_of_verdict(report)
 
 
@@ -78,20 +103,26 @@ def run_analysis(
     store: Store,
     *,
     case: CaseFacts | None = None,
+    calibration: Path | None = None,
+    extras: Extras | None = None,
     overwrite: bool = False,
     as_json: bool = False,
 ) -> Report:
     """Fetch, analyse, print; the shared body of `analyze` and `demo`."""
     from forensics.api import analyze
+    from forensics.calibration.file import load_calibration
     from forensics.cli.summary import print_summary
     from forensics.custody import check_output_folder
     from forensics.models import fetch_weights
+    from forensics.report.extras import NO_EXTRAS
     from forensics.report.facts import NO_CASE
     from forensics.report.json import report_json
     from video.probe import probe
 
     # A typing mistake should not cost a download.
     probe(video)
+    if calibration is not None:
+        load_calibration(calibration)
     if output is not None:
         check_output_folder(output, overwrite=overwrite)
     with byte_bar("weights") as progress:
@@ -106,6 +137,8 @@ def run_analysis(
             settings=settings,
             store=store,
             case=case or NO_CASE,
+            calibration=calibration,
+            extras=extras or NO_EXTRAS,
             overwrite=overwrite,
             progress=frames,
         )

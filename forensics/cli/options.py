@@ -143,6 +143,16 @@ def model_options(command: Command) -> Command:
                 "--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True
             ),
             click.option(
+                "--whole-frame",
+                is_flag=True,
+                help="Score whole frames too: by CoDE where its weights are here, else by clip_probe (slow).",
+            ),
+            click.option(
+                "--no-crops",
+                is_flag=True,
+                help="Leave pictures of faces out of the report.",
+            ),
+            click.option(
                 "--min-frames",
                 type=click.IntRange(min=1),
                 help="Scored frames a finding needs [default: 3]; a still image has 1.",
@@ -239,6 +249,8 @@ def settings_of(options: dict[str, Any]) -> AnalysisSettings:
         crops=CropLayout(options.pop("crops")),
         device=options.pop("device"),
         precision=Precision(options.pop("precision")),
+        whole_frame=options.pop("whole_frame"),
+        pictures=not options.pop("no_crops"),
         **_chosen(given),
     )
 

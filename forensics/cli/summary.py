@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from forensics.aggregate import TrackFinding
-from forensics.report.model import DetectorRun, Report
+from forensics.report.model import DetectorRun, Report, person_name
 from forensics.report.words import found_sentence, segment_sentence
 from video.errors import printable
 
@@ -34,6 +34,10 @@ def print_summary(report: Report) -> None:
         _print_run(console, report, run)
     for warning in report.warnings:
         console.print(Text(f"warning: {warning}"))
+    if report.calibrated is not None:
+        console.print(Text(f"calibrated: {report.calibrated.verdict.sentence}"))
+        for track in report.calibrated.tracks:
+            console.print(Text(f"  {person_name(track.track)}: {track.verdict.sentence}"))
     console.print(Text(report.calibration))
     restricted = sorted({file.name for file in report.weights if not file.commercial_use})
     if restricted:

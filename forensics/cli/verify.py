@@ -25,6 +25,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--evidence", type=click.Path(path_type=Path), help="The evidence, if not beside the folder.")
 @click.option("--weights", type=FILE, help="The checkpoint of your own that the analysis used.")
+@click.option("--calibration", type=FILE, help="The calibration file that the analysis used.")
 @click.option("--rerun", "repeat", is_flag=True, help="Repeat the analysis and compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 @store_options
@@ -33,6 +34,7 @@ def verify_command(
     folder: Path,
     evidence: Path | None,
     weights: Path | None,
+    calibration: Path | None,
     repeat: bool,
     as_json: bool,
     offline: bool,
@@ -50,7 +52,7 @@ def verify_command(
     store = Store(cache_dir, offline=offline)
 
     def again(report: Report, path: Path) -> Check:
-        return _rerun(report, path, store, weights)
+        return _rerun(report, path, store, weights=weights, calibration=calibration)
 
     result = verify(folder, evidence=evidence, weights=weights, store=store, repeat=again if repeat else None)
     if as_json:
@@ -60,14 +62,16 @@ def verify_command(
     return result.exit_code
 
 
-def _rerun(report: Report, evidence: Path, store: Store, weights: Path | None) -> Check:
+def _rerun(
+    report: Report, evidence: Path, store: Store, *, weights: Path | None, calibration: Path | None
+) -> Check:
     from forensics.models import fetch_weights
     from forensics.rerun import rerun, settings_of
 
     with byte_bar("weights") as fetching:
         fetch_weights(settings_of(report, weights=weights), store, progress=fetching)
     with frame_bar("frames") as frames:
-        return rerun(report, evidence, store=store, weights=weights, progress=frames)
+        return rerun(report, evidence, store=store, weights=weights, calibration=calibration, progress=frames)
 
 
 def _print_lines(result: Verification) -> None:

@@ -45,6 +45,7 @@ class SettingsFacts:
     precision: Precision
     device: str
     min_frames: int
+    whole_frame: bool
     pictures: bool
     chunk_frames: int
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from face.types import FaceTrack
 from forensics.aggregate import Label, Reason, Thresholds, VideoFinding
+from forensics.calibration.verdict import CalibratedVerdict
 from forensics.detector import Scope
 from forensics.identity_drift import IdentityChange
 from forensics.identity_handover import Handover
@@ -191,6 +192,28 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class CalibratedTrack:
+    """What the calibration says of one person's mean score."""
+
+    track: int
+    verdict: CalibratedVerdict
+
+
+@dataclass(frozen=True)
+class CalibratedFinding:
+    """What a calibration file says of this report: of the video by its most suspicious person, and of each.
+
+    `tracks` is empty where the calibration is not that of one face detector alone.
+    """
+
+    file_name: str
+    sha256: str
+    detectors: tuple[str, ...]
+    verdict: CalibratedVerdict
+    tracks: tuple[CalibratedTrack, ...]
+
+
+@dataclass(frozen=True)
 class Report:
     """One analysis. `run` holds what may differ between identical re-runs; nothing else does."""
 
@@ -205,6 +228,7 @@ class Report:
     handovers: tuple[Handover, ...]
     verdict: Verdict
     calibration: str
+    calibrated: CalibratedFinding | None
     warnings: tuple[str, ...]
     frames: tuple[FrameRow, ...]
     faces: tuple[FaceRow, ...]
