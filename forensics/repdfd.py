@@ -30,7 +30,7 @@ CONFIG_KEY = "repdfd"
 # The official training clamps the logit scale to [0, ln 100].
 MAX_LOGIT_SCALE = 4.6052
 # The remedy for a checkpoint that cannot be used.
-TRAIN_AGAIN = "train it again or use the starter"
+TRAIN_AGAIN = "train it again, or name starter or official"
 # How the names of the image tower begin in open_clip's whole CLIP.
 _IN_CLIP = "visual."
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 from weights_local import registry, spec
 
+from face.detect import detector_names as face_detector_names
+from face.detect import detector_weights
+from face.embed import embedder_names
+from face.embed import weights_needed as embedder_weights
+from forensics.detector import detector_names
 from weights import registry as registered
 from weights.convert.run import CONVERTERS
 from weights.errors import UnknownWeightsError
@@ -42,6 +47,17 @@ def test_every_starter_file_that_is_shipped_has_the_registered_digest(weight: We
         if not starter.path().is_file():
             pytest.skip(f"{starter.file} is not trained yet")
         assert sha256_of(starter.path()) == weight.sha256
+
+
+def test_the_users_of_a_weight_are_there_and_know_it() -> None:
+    known = {f"embedder {name}": embedder_weights(name) for name in embedder_names()}
+    known |= {f"face detector {name}": detector_weights(name) for name in face_detector_names()}
+    for user, names in known.items():
+        assert all(user in registered.get(name).used_by for name in names), user
+    for weight in every_spec():
+        for user in weight.used_by:
+            detector = user.partition(" (")[0]
+            assert user == "tracking" or weight.name in known.get(user, ()) or detector in detector_names()
 
 
 def test_every_shipped_starter_tensor_file_is_registered() -> None:

@@ -181,23 +181,56 @@ def test_eight_processes_share_one_download(tmp_path: Path) -> None:
 
 
 def test_tensors_are_read_from_safetensors_only(tmp_path: Path) -> None:
-    good, junk, plain = tmp_path / "good", tmp_path / "junk", tmp_path / "plain"
+    good, plain = tmp_path / "good", tmp_path / "plain"
     write_safetensors({"w": np.arange(6, dtype=np.float32).reshape(2, 3)}, good, metadata={"format": "pt"})
-    junk.write_bytes(b"\xff" * 100)
     plain.write_bytes(CONTENT)
     store = store_of(
         tmp_path / "cache",
         spec("good", NOWHERE, file="good.safetensors", sha256=None),
-        spec("junk", NOWHERE, file="junk.safetensors", sha256=None),
         spec("plain", NOWHERE),
+        spec("misnamed", NOWHERE, file="misnamed.safetensors"),
     )
-    for path in (good, junk, plain):
-        store.import_file(path.name, path)
+    for name, path in (("good", good), ("plain", plain), ("misnamed", plain)):
+        store.import_file(name, path)
     assert store.tensors("good")["w"].tolist() == [[0, 1, 2], [3, 4, 5]]
-    with pytest.raises(CorruptWeightsError, match="not a safetensors file"):
-        store.tensors("junk")
+    with pytest.raises(CorruptWeightsError, match=r"misnamed\.safetensors: not a whole safetensors file"):
+        store.tensors("misnamed")
     with pytest.raises(WeightsError, match="only safetensors"):
         store.tensors("plain")
+
+
+@pytest.mark.parametrize("cut", [1, 25, 10**6])
+def test_half_a_safetensors_file_is_not_what_the_cache_expects_ever_after(tmp_path: Path, cut: int) -> None:
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    write_safetensors({"w": np.zeros((2, 3), np.float32)}, whole, metadata={})
+    half.write_bytes(whole.read_bytes()[:-cut])
+    store = store_of(tmp_path / "cache", spec("tiny", NOWHERE, file="tiny.safetensors", sha256=None))
+    with pytest.raises(CorruptWeightsError, match=r"half\.safetensors: cannot be imported.*not a whole"):
+        store.import_file("tiny", half)
+    assert store.import_file("tiny", whole).path.read_bytes() == whole.read_bytes()
+
+
+def test_all_missing_weights_are_named_at_once_with_every_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid_sockets(monkeypatch)
+    served = spec("served", Url("https://example.org/file"))
+    here = spec("here", NOWHERE)
+    store = store_of(tmp_path / "cache", served, here, spec("brought", NOWHERE), offline=True)
+    (tmp_path / "file").write_bytes(CONTENT)
+    store.import_file("here", tmp_path / "file")
+    with pytest.raises(MissingWeightsError) as missing:
+        store.fetch_all(["served", "here", "brought"])
+    message = str(missing.value)
+    assert "2 weights are not here, and no source delivered them: served, brought (" in message
+    assert "served: https://example.org/file: not asked while offline" in message
+    assert "brought: a file you import (a page of its authors): nothing imported yet" in message
+    # What nobody can download is not offered for download.
+    assert "`forensics weights fetch served`, or `forensics weights import NAME FILE`" in message
+    assert "`forensics weights import BUNDLE`" in message
+    with pytest.raises(MissingWeightsError, match=r"^brought: not here.*weights import brought FILE`"):
+        store.fetch_all(["here", "brought"])
+    assert [weight.name for weight in store.fetch_all(["here"])] == ["here"]
 
 
 def test_a_starter_is_used_where_it_lies_and_held_to_its_digest(

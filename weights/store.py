@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weights.cache import CacheFolder, default_cache_dir
+from weights.convert.layout import check_whole
 from weights.convert.run import run_converter
 from weights.errors import CorruptWeightsError, MissingWeightsError, SourceError, WeightsError
 from weights.records import Record, read_record, write_record
@@ -81,19 +82,18 @@ class Store:
 
     def tensors(self, name: str) -> dict[str, torch.Tensor]:
         """The tensors of the safetensors weight `name`, on the CPU, after its digest was checked."""
-        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         weight = self.fetch(name)
         if weight.path.suffix != ".safetensors":
             raise WeightsError(f"{weight.path}: only safetensors files hold tensors that are read directly")
         try:
-            return load_file(weight.path)
-        except SafetensorError as error:
+            check_whole(weight.path)
+        except CorruptWeightsError as error:
             raise CorruptWeightsError(
-                f"{weight.path}: not a safetensors file ({error}); `forensics weights import {name} FILE` "
-                "with the right file"
+                f"{weight.path}: {error.cause}; `forensics weights import {name} FILE` with the right file"
             ) from error
+        return load_file(weight.path)
 
     def present(self, name: str) -> WeightFile | None:
         """The weight file `name` if it is here, its digest checked again; opens no socket.
@@ -138,9 +138,10 @@ class Store:
                 shutil.copyfile(path, part)
                 return self._admit(spec, part, source)
         except CorruptWeightsError as error:
-            described = spec.sources[0].describe()
+            origin_spec = self.registry.get(spec.raw_names[0]) if spec.raw_names else spec
+            right = origin_spec.sources[0].describe()
             raise CorruptWeightsError(
-                f"{path}: cannot be imported as {name} ({error}); it must be the file of: {described}"
+                f"{path}: cannot be imported as {name} ({error.cause}); the right file: {right}"
             ) from error
 
     def _import_raw(self, spec: WeightSpec, path: Path, source: str) -> WeightFile:
@@ -255,8 +256,11 @@ class Store:
         run_converter(spec.converter, raw, part, source_sha256=raw_sha256)
 
     def _admit(self, spec: WeightSpec, part: Path, source: str) -> WeightFile:
-        """Check the digest of the complete, still unparsed file `part` and move it to its place."""
+        """Check the digest of the still unparsed file `part` and move it to its place."""
         found, path = self._checked_digest(spec, part), self._cache.path(spec)
+        if spec.sha256 is None and path.suffix == ".safetensors":
+            # Half a file must not become what this cache expects ever after.
+            check_whole(part)
         # The pin is written before the file: a crash in between leaves a pin that the next fetch must meet.
         write_record(path.parent, Record(found, source))
         os.replace(part, path)
@@ -270,9 +274,16 @@ class Store:
         record = read_record(folder)
         expected = spec.sha256 or (record.sha256 if record else None)
         if expected is not None and found != expected:
-            pin = "registered" if spec.sha256 else f"seen here at first use (delete {folder} to forget it)"
+            pin = "registered" if spec.sha256 else f"seen here at first use ({self._how_to_forget(spec)})"
             raise CorruptWeightsError(f"refused: the sha256 is {found}, {pin} is {expected}")
         return found
+
+    def _how_to_forget(self, spec: WeightSpec) -> str:
+        """A raw file and what was converted from it are pinned together, so they go together."""
+        others = [self.registry.get(name) for name in self.registry.names()]
+        kin = [each for each in others if spec.name in each.raw_names or each.name in spec.raw_names]
+        folders = [str(self._cache.path(each).parent) for each in (spec, *kin)]
+        return f"delete {' and '.join(folders)} to forget it"
 
     def _starter(self, spec: WeightSpec, source: Starter) -> WeightFile:
         found = sha256_of(source.path())

@@ -86,7 +86,7 @@ CLIP: tuple[WeightSpec, ...] = (
         paper=CLIP_PAPER,
         size_bytes=344_787_152,
         description="CLIP ViT-B/16 image tower dequantised to fp32, as open_clip's ViT-B-16-quickgelu",
-        used_by=("repdfd (starter)",),
+        used_by=("repdfd (starter)", "repdfd (own training)"),
     ),
     _openai_clip(
         "clip-vit-l14-openai",

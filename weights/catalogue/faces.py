@@ -24,7 +24,7 @@ def _state_dict_pair(
     trained_with: str,
     paper: str,
     description: str,
-    used_by: str,
+    used_by: tuple[str, ...],
 ) -> tuple[WeightSpec, WeightSpec]:
     """A published torch checkpoint that is a plain state dict, and the safetensors file converted from it."""
     raw = WeightSpec(
@@ -52,7 +52,7 @@ def _state_dict_pair(
         paper=paper,
         size_bytes=None,
         description=description,
-        used_by=(used_by,),
+        used_by=used_by,
     )
     return raw, converted
 
@@ -79,7 +79,7 @@ FACES: tuple[WeightSpec, ...] = (
         paper="King, dlib 19.3 (2017), after He et al., CVPR 2016",
         size_bytes=22_466_066,
         description="dlib's face recognition ResNet, 128-d identity embedding of a 150 px aligned face",
-        used_by=("repdfd (starter)", "tracking"),
+        used_by=("embedder dlib", "repdfd (starter)", "tracking"),
     ),
     *_state_dict_pair(
         "transface-l-glint360k",
@@ -92,7 +92,7 @@ FACES: tuple[WeightSpec, ...] = (
         trained_with="Glint360K",
         paper="Dan et al., ICCV 2023, arXiv 2308.10133",
         description="TransFace-L, 512-d identity embedding of a 112 px aligned face",
-        used_by="repdfd (official)",
+        used_by=("embedder transface", "repdfd (official)"),
     ),
     *_state_dict_pair(
         "blendface",
@@ -105,7 +105,7 @@ FACES: tuple[WeightSpec, ...] = (
         trained_with="MS1MV3, faces blended so that attributes swap",
         paper="Shiohara et al., ICCV 2023, arXiv 2307.10854",
         description="BlendFace iresnet100, 512-d identity embedding of a 112 px aligned face",
-        used_by="embedder blendface",
+        used_by=("embedder blendface",),
     ),
     *_state_dict_pair(
         "facenet-vggface2",
@@ -120,7 +120,7 @@ FACES: tuple[WeightSpec, ...] = (
         trained_with="VGGFace2",
         paper="Schroff et al., CVPR 2015, arXiv 1503.03832",
         description="InceptionResnetV1, 512-d identity embedding of a 160 px face",
-        used_by="embedder facenet",
+        used_by=("embedder facenet",),
     ),
     WeightSpec(
         name="arcface-buffalo-l",

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weights.errors import CorruptWeightsError
+
 Array = NDArray[Any]
 
 # The little-endian types a converted file may hold, with the names safetensors gives them.
@@ -47,3 +49,15 @@ def write_safetensors(tensors: Mapping[str, Array], path: Path, *, metadata: Map
         stream.write(text)
         for little in contiguous:
             stream.write(little.tobytes())
+
+
+def check_whole(path: Path) -> None:
+    """Raise CorruptWeightsError unless `path` is a whole safetensors file; reads its header only."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy"):
+            pass
+    except SafetensorError as error:
+        cause = f"not a whole safetensors file ({error})"
+        raise CorruptWeightsError(f"{path}: {cause}", cause=cause) from error

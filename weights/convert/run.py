@@ -34,9 +34,11 @@ def run_converter(name: str, source: Path, target: Path, *, source_sha256: str) 
     try:
         tensors = converter.convert(source)
     except RefusedPickleError as error:
-        raise CorruptWeightsError(f"{source}: refused, nothing in it was run: {error}") from error
+        cause = f"refused, nothing in it was run: {error}"
+        raise CorruptWeightsError(f"{source}: {cause}", cause=cause) from error
     metadata = {"format": "pt", "converter": name, "source_sha256": source_sha256}
     try:
         write_safetensors(tensors, target, metadata=metadata)
     except ValueError as error:
-        raise CorruptWeightsError(f"{source}: cannot be written as safetensors: {error}") from error
+        cause = f"cannot be written as safetensors: {error}"
+        raise CorruptWeightsError(f"{source}: {cause}", cause=cause) from error

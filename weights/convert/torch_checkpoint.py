@@ -28,6 +28,8 @@ STORAGE_DTYPES = {
     "ByteStorage": "|u1",
     "BoolStorage": "|b1",
 }
+# A zip file's list of members is at its end, so half of one is only known by its beginning.
+ZIP_START = b"PK\x03\x04"
 # The first pickle of a file in the older form, and the version in the second.
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_VERSION = 1001
@@ -53,8 +55,10 @@ class PickledTensor:
 
     def read(self, data: bytes) -> Array:
         """The tensor as an array of its own, from the bytes of its storage."""
-        if len(data) != self.storage.count * self.storage.dtype.itemsize:
-            raise RefusedPickleError(f"the storage {self.storage.key} has {len(data)} bytes")
+        expected = self.storage.count * self.storage.dtype.itemsize
+        if len(data) != expected:
+            told = f"the storage {self.storage.key} has {len(data)} of {expected} bytes"
+            raise RefusedPickleError(f"{told}; the file was cut off or changed")
         flat = np.frombuffer(data, self.storage.dtype)
         if math.prod(self.shape) > flat.size:
             # A stride of 0 repeats numbers; no weight file needs it, and it could unfold to any size.
@@ -87,7 +91,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read the torch.save file at `path`; RefusedPickleError for anything but tensors in plain data."""
     if zipfile.is_zipfile(path):
         return _read_zip(path)
-    return _read_legacy(BytesIO(path.read_bytes()))
+    content = path.read_bytes()
+    if content.startswith(ZIP_START):
+        raise RefusedPickleError("a zip archive without its end; it was cut off")
+    return _read_legacy(BytesIO(content))
 
 
 def _read_zip(path: Path) -> Checkpoint:
