@@ -1,5 +1,8 @@
-"""RepDFD's published formulas, written plainly and apart from the project's code: one face at a time, all 77
-tokens. Source: METHODS of the paper (Lin et al., AAAI 2025) and the official code's defaults."""
+"""The published formulas of RepDFD and TransFace, written plainly and apart from the project's code.
+
+RepDFD goes one face at a time and through all 77 tokens. Sources: the paper (Lin et al., AAAI 2025) and the
+official code's defaults; the TransFace repository (Dan et al., ICCV 2023).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from torch.nn import functional
 from torchvision.transforms import InterpolationMode, Resize
 
 from forensics.face2text import PromptMode
+
+State = dict[str, torch.Tensor]
 
 FAKE_PROMPTS = {
     PromptMode.FACE: "A fake photo of a FE person",
@@ -56,3 +61,40 @@ def published_logits(
             logits.append(clip.logit_scale.exp() * image @ functional.normalize(feature, dim=0))
         rows.append(torch.stack(logits))
     return torch.stack(rows)
+
+
+def batch_norm(x: torch.Tensor, state: State, name: str, eps: float) -> torch.Tensor:
+    """(x - mean) / sqrt(variance + eps) * weight + bias over dimension 1."""
+    wide = (1, -1) + (1,) * (x.ndim - 2)
+    mean, variance, weight, bias = (
+        state[f"{name}.{part}"].view(wide) for part in ("running_mean", "running_var", "weight", "bias")
+    )
+    return (x - mean) / torch.sqrt(variance + eps) * weight + bias
+
+
+def layer_norm(x: torch.Tensor, state: State, name: str) -> torch.Tensor:
+    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, unbiased=False)
+    return (x - mean) / torch.sqrt(variance + 1e-5) * state[f"{name}.weight"] + state[f"{name}.bias"]
+
+
+def published_transface(state: State, images: torch.Tensor, *, depth: int, heads: int) -> torch.Tensor:
+    """`VisionTransformer` of the TransFace repository in evaluation mode, the first of three values."""
+    width = state["pos_embed"].shape[2]
+    patches = functional.unfold(images, 9, stride=9).transpose(1, 2)
+    kernel = state["patch_embed.proj.weight"].reshape(width, -1)
+    x = patches @ kernel.T + state["patch_embed.proj.bias"] + state["pos_embed"]
+    for i in range(depth):
+        name = f"blocks.{i}"
+        qkv = layer_norm(x, state, f"{name}.norm1") @ state[f"{name}.attn.qkv.weight"].T
+        q, k, v = qkv.reshape(*x.shape[:2], 3, heads, width // heads).permute(2, 0, 3, 1, 4)
+        attention = ((q @ k.transpose(-2, -1)) * (width // heads) ** -0.5).softmax(-1)
+        mixed = (attention @ v).transpose(1, 2).reshape(x.shape)
+        x = x + mixed @ state[f"{name}.attn.proj.weight"].T + state[f"{name}.attn.proj.bias"]
+        hidden = layer_norm(x, state, f"{name}.norm2") @ state[f"{name}.mlp.fc1.weight"].T
+        hidden = (hidden + state[f"{name}.mlp.fc1.bias"]).clamp(0, 6)
+        x = x + hidden @ state[f"{name}.mlp.fc2.weight"].T + state[f"{name}.mlp.fc2.bias"]
+    x = layer_norm(x, state, "norm")
+    gate = (x.flatten(1) @ state["senet.0.weight"].T).clamp(min=0) @ state["senet.2.weight"].T
+    x = (x / (1 + torch.exp(-gate))[:, :, None]).flatten(1)
+    x = batch_norm(x @ state["feature.0.weight"].T, state, "feature.1", 2e-5)
+    return batch_norm(x @ state["feature.2.weight"].T, state, "feature.3", 2e-5)

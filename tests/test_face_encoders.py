@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from published import State, batch_norm, published_transface
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
@@ -24,7 +25,6 @@ from weights import registry
 
 CPU = torch.device("cpu")
 ALIGNED = CropSpec(112, alignment=Alignment.ARCFACE)
-State = dict[str, torch.Tensor]
 
 
 def randomised(network: nn.Module, seed: int) -> nn.Module:
@@ -43,43 +43,6 @@ def crops(count: int, spec: CropSpec = ALIGNED) -> FaceCrops:
     generator = torch.Generator().manual_seed(3)
     shape = (count, 3, spec.size, spec.size)
     return FaceCrops(torch.randint(0, 256, shape, generator=generator).to(torch.uint8), spec)
-
-
-def batch_norm(x: torch.Tensor, state: State, name: str, eps: float) -> torch.Tensor:
-    """(x - mean) / sqrt(variance + eps) * weight + bias over dimension 1."""
-    wide = (1, -1) + (1,) * (x.ndim - 2)
-    mean, variance, weight, bias = (
-        state[f"{name}.{part}"].view(wide) for part in ("running_mean", "running_var", "weight", "bias")
-    )
-    return (x - mean) / torch.sqrt(variance + eps) * weight + bias
-
-
-def layer_norm(x: torch.Tensor, state: State, name: str) -> torch.Tensor:
-    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, unbiased=False)
-    return (x - mean) / torch.sqrt(variance + 1e-5) * state[f"{name}.weight"] + state[f"{name}.bias"]
-
-
-def published_transface(state: State, images: torch.Tensor, *, depth: int, heads: int) -> torch.Tensor:
-    """`VisionTransformer` of the TransFace repository in evaluation mode, the first of three values."""
-    width = state["pos_embed"].shape[2]
-    patches = functional.unfold(images, 9, stride=9).transpose(1, 2)
-    kernel = state["patch_embed.proj.weight"].reshape(width, -1)
-    x = patches @ kernel.T + state["patch_embed.proj.bias"] + state["pos_embed"]
-    for i in range(depth):
-        name = f"blocks.{i}"
-        qkv = layer_norm(x, state, f"{name}.norm1") @ state[f"{name}.attn.qkv.weight"].T
-        q, k, v = qkv.reshape(*x.shape[:2], 3, heads, width // heads).permute(2, 0, 3, 1, 4)
-        attention = ((q @ k.transpose(-2, -1)) * (width // heads) ** -0.5).softmax(-1)
-        mixed = (attention @ v).transpose(1, 2).reshape(x.shape)
-        x = x + mixed @ state[f"{name}.attn.proj.weight"].T + state[f"{name}.attn.proj.bias"]
-        hidden = layer_norm(x, state, f"{name}.norm2") @ state[f"{name}.mlp.fc1.weight"].T
-        hidden = (hidden + state[f"{name}.mlp.fc1.bias"]).clamp(0, 6)
-        x = x + hidden @ state[f"{name}.mlp.fc2.weight"].T + state[f"{name}.mlp.fc2.bias"]
-    x = layer_norm(x, state, "norm")
-    gate = (x.flatten(1) @ state["senet.0.weight"].T).clamp(min=0) @ state["senet.2.weight"].T
-    x = (x / (1 + torch.exp(-gate))[:, :, None]).flatten(1)
-    x = batch_norm(x @ state["feature.0.weight"].T, state, "feature.1", 2e-5)
-    return batch_norm(x @ state["feature.2.weight"].T, state, "feature.3", 2e-5)
 
 
 def published_iresnet(state: State, images: torch.Tensor) -> torch.Tensor:

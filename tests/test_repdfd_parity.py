@@ -26,13 +26,13 @@ def faces() -> tuple[torch.Tensor, torch.Tensor]:
     return crops, torch.randn(FACES, EMBEDDING_WIDTH, generator=generator) * 3
 
 
-def project_model(mode: PromptMode) -> tuple[RepDFD, torch.Tensor, torch.Tensor]:
-    clip = tiny_clip()
+def project_model(mode: PromptMode, *, canvas: int = 32) -> tuple[RepDFD, torch.Tensor, torch.Tensor]:
+    clip = tiny_clip(image_pixels=canvas)
     generator = torch.Generator().manual_seed(2)
-    delta = torch.randn(3, 32, 32, generator=generator)
+    delta = torch.randn(3, canvas, canvas, generator=generator)
     word_map = torch.randn(EMBED_DIM // 2, EMBEDDING_WIDTH, generator=generator) * 0.1
     projection = nn.Linear(EMBEDDING_WIDTH, EMBED_DIM // 2, bias=False)
-    reprogram = BorderReprogram(canvas_pixels=32)
+    reprogram = BorderReprogram(canvas_pixels=canvas)
     with torch.no_grad():
         projection.weight.copy_(word_map)
         reprogram.delta.copy_(delta)
@@ -49,6 +49,18 @@ def test_logits_equal_the_published_formulas(
     with torch.no_grad():
         ours = model(crops, identities)
     expected = published_logits(tiny_clip(), mode, crops, identities, delta, word_map)
+    torch.testing.assert_close(ours, expected, atol=TOLERANCE, rtol=TOLERANCE)
+
+
+def test_the_formulas_hold_where_the_border_is_uneven(faces: tuple[torch.Tensor, torch.Tensor]) -> None:
+    """As in the ViT-L/14 of 336 pixels: int(48 * 0.7) = 33 leaves 7 pixels on one side and 8 on the other."""
+    crops, identities = faces
+    model, delta, word_map = project_model(PromptMode.FACE, canvas=48)
+    assert model.reprogram.face_pixels == 33
+    with torch.no_grad():
+        ours = model(crops, identities)
+    clip = tiny_clip(image_pixels=48)
+    expected = published_logits(clip, PromptMode.FACE, crops, identities, delta, word_map)
     torch.testing.assert_close(ours, expected, atol=TOLERANCE, rtol=TOLERANCE)
 
 
