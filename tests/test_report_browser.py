@@ -11,8 +11,10 @@ import pytest
 from attacks import ATTACKS
 from reports import report_of
 
+from forensics.calibration.verdict import no_score
+from forensics.report.facts import C2paFacts, C2paStatus, CaseFacts
 from forensics.report.html import write_html
-from forensics.report.model import Report
+from forensics.report.model import CalibratedFinding, Report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="NO BROWSER TEST RAN: pip install playwright")
 CHROMIUM = next(
@@ -139,9 +141,11 @@ def hostile(attack: str) -> Report:
     report = report_of(SCORES, pictures=True)
     evidence = replace(report.evidence, file_name=attack)
     probe = replace(evidence.probe, path=Path(attack.replace("/", "_")), codec=attack, encoders=(attack,))
+    evidence = replace(evidence, c2pa=C2paFacts(C2paStatus.PRESENT, issuer=attack, failures=(attack,)))
     run = replace(report.detectors[0], name=attack, notes=(attack,))
     return replace(
         report,
+        case=CaseFacts(attack, attack, attack, attack),
         evidence=replace(evidence, probe=replace(probe, tags=((attack, attack),), creation_time=attack)),
         weights=tuple(replace(file, name=attack, licence=attack, used_by=attack) for file in report.weights),
         people=tuple(replace(person, name=attack) for person in report.people),
@@ -149,8 +153,9 @@ def hostile(attack: str) -> Report:
         verdict=replace(report.verdict, sentence=attack, beside=(attack,)),
         warnings=(attack,),
         calibration=attack,
-        settings={**report.settings, attack: attack},
-        run={attack: attack},
+        calibrated=CalibratedFinding(attack, attack, (attack,), no_score(attack), ()),
+        settings=replace(report.settings, weights=attack),
+        run=replace(report.run, host=attack, system=attack),
     )
 
 

@@ -126,8 +126,8 @@ def test_no_face_and_one_frame_still_make_a_page() -> None:
     assert "One frame has no timeline" in render_html(replace(report, frames=report.frames[:1]))
 
 
-def test_forty_people_and_two_hours_stay_under_fifteen_megabytes() -> None:
-    crowd = render_html(report_of(*[[0.5] * 60] * 40, pictures=True))
-    assert crowd.count('class="card"') == 40
+def test_sixty_people_and_two_hours_stay_under_fifteen_megabytes() -> None:
+    crowd = render_html(report_of(*[[0.5] * 60] * 60, pictures=True))
+    assert crowd.count('class="card"') == 60
     long = render_html(report_of([0.5, 1.5] * 14_400))
     assert max(len(crowd.encode()), len(long.encode())) < 15_000_000

@@ -15,14 +15,15 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from forensics.aggregate import Label, TrackFinding
+from forensics.identity_handover import SIGNAL_NOTE
 from forensics.report.json import to_plain
-from forensics.report.model import FacePicture, FaceRow, Person, Report, Status
+from forensics.report.model import FacePicture, FaceRow, Person, Report, person_name
 from forensics.report.timeline import HEIGHT, WIDTH, Timeline, timeline
 from forensics.report.words import (
-    LABEL_MEANING,
     abstention_words,
     clock_time,
     found_sentence,
+    meaning_of,
     segment_sentence,
 )
 
@@ -71,7 +72,7 @@ def render_html(report: Report) -> str:
         label_class={Label.CUES: "cues", Label.NO_CUE: "clear", Label.INCONCLUSIVE: "open"}[
             report.verdict.label
         ],
-        meaning=LABEL_MEANING[report.verdict.label],
+        meaning=meaning_of(report.verdict.label, report.verdict.reason),
         timeline=drawn,
         cards=cards(report),
         series=None if drawn is None else _json_for_script(_series(drawn)),
@@ -80,7 +81,7 @@ def render_html(report: Report) -> str:
         policy=_policy(style, script),
         panel_height=HEIGHT,
         panel_width=WIDTH,
-        Status=Status,
+        handover_note=SIGNAL_NOTE,
     )
 
 
@@ -185,6 +186,7 @@ def _environment() -> Environment:
     environment.filters["share"] = lambda value: "-" if value is None else f"{value:.2f}"
     environment.filters["spread"] = _spread
     environment.filters["line_style"] = lambda track: "whole" if track is None else f"p{track % LINE_STYLES}"
+    environment.globals["person_name"] = person_name
     environment.globals["found_sentence"] = found_sentence
     environment.globals["segment_sentence"] = segment_sentence
     return environment

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from forensics.detector import Scope
+from forensics.identity_drift import SIGNAL_NOTE
 from forensics.report.model import DetectorRun, Report, person_name
 from forensics.report.words import clock_time
 
@@ -78,6 +79,7 @@ class Panel:
     thresholds: tuple[Level, ...]
     lines: tuple[Line, ...]
     bands: tuple[Band, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ class _Drawing:
             if any(point.value is not None for point in points.get(person.id, ()))
         )
         if lines:
-            yield Panel(IDENTITY_TITLE, "cosine", low, high, _levels(low, high), (), lines, ())
+            yield Panel(IDENTITY_TITLE, "cosine", low, high, _levels(low, high), (), lines, (), SIGNAL_NOTE)
 
     def _line(self, name: str, track: int | None, points: list[Point], low: float, high: float) -> Line:
         ordered = sorted(points, key=lambda point: point.seconds)

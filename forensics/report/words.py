@@ -19,6 +19,11 @@ LABEL_MEANING = {
     ),
     Label.INCONCLUSIVE: "The material does not allow a finding either way; the reason is given above.",
 }
+_PART_MEANING = (
+    "On the whole the faces score as unaltered ones do, but for a part of the time one face scores far above "
+    "the rest of its own frames. That may be a manipulated part, a change of light or pose, or compression: "
+    "look at the segments below."
+)
 _ABSTENTIONS = {
     "too_small": "face too small",
     "blurred": "blurred",
@@ -28,6 +33,11 @@ _ABSTENTIONS = {
     "not_finite": "the model gave no number",
     "frame_too_small": "frame too small",
 }
+
+
+def meaning_of(label: Label, reason: Reason | None) -> str:
+    """What the video's finding means to someone who did not make it."""
+    return _PART_MEANING if reason is Reason.PART_STANDS_OUT else LABEL_MEANING[label]
 
 
 def found_sentence(label: Label, reason: Reason | None) -> str:
