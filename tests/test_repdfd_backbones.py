@@ -13,6 +13,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from open_clip.model import CLIP
+from stubs import OneFace
 from tiny import tiny_clip
 from tiny_towers import CANVAS, NAME, Colours, evidence_of, tiny_config, tiny_store, write_cache
 
@@ -20,6 +21,7 @@ from face.embed import embedder_facts
 from forensics.backbones import BACKBONES, PUBLISHED, STARTER
 from forensics.cli import main
 from forensics.data.cache import CacheMismatchError, read_spec, write_spec
+from forensics.data.tools import analysis_tools
 from forensics.detector import LoadOptions
 from forensics.detectors import repdfd
 from forensics.errors import ExitCode, ForensicsError
@@ -170,6 +172,15 @@ def test_extraction_names_the_tower_not_what_follows_from_it(store: Store, tmp_p
     )
     with pytest.raises(CacheMismatchError, match="backbone = 'vit-b32', not 'vit-l14-336'"):
         write_spec(tmp_path, other)
+
+
+def test_extraction_encodes_for_the_canvas_of_its_tower() -> None:
+    visual = tiny_clip().visual
+    encoder = Colours("dlib", 128)
+    tools = analysis_tools(OneFace(), encoder, visual, device=torch.device("cpu"), canvas_pixels=CANVAS)
+    crops = torch.randint(0, 256, (2, 3, 22, 22), dtype=torch.uint8)
+    expected = visual(BorderReprogram(canvas_pixels=CANVAS)(crops))
+    torch.testing.assert_close(tools.encode(crops), expected)
 
 
 @pytest.mark.parametrize("command", [["data", "extract", "list.csv"], ["train", "repdfd", "--cache", "c"]])
