@@ -10,7 +10,8 @@ from forensics.calibration.file import load_calibration
 from forensics.custody import output_folder
 from forensics.manifest import write_manifest
 from forensics.models import load_models
-from forensics.pipeline import Progress, analyze_video, no_progress
+from forensics.pipeline import analyze_video
+from forensics.progress import Progress, no_progress
 from forensics.report.extras import NO_EXTRAS, Extras, write_extras
 from forensics.report.facts import NO_CASE, CaseFacts
 from forensics.report.model import Report

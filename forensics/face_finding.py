@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from face.detect import FaceDetector
 from forensics.data.faces import DatasetError
-from forensics.pipeline import Progress, no_progress
+from forensics.progress import Progress, no_progress
 from video.errors import printable
 from video.reader import open_video
 from video.sampling import Sampling

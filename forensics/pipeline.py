@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from forensics.detector import Detector, Scope
 from forensics.errors import ForensicsError, UsageFault
 from forensics.models import Models
 from forensics.prefetch import prefetched
+from forensics.progress import Progress, no_progress
 from forensics.report.facts import NO_CASE, CaseFacts, storable
 from forensics.report.model import (
     CALIBRATION_NOTE,
@@ -33,13 +34,6 @@ from video.errors import printable
 from video.probe import probe
 from video.reader import open_video
 from weights.streams import sha256_of
-
-# Called with the frames done so far and the frames expected, `None` where nobody knows.
-Progress = Callable[[int, "int | None"], None]
-
-
-def no_progress(done: int, total: int | None) -> None:
-    """The progress callback of those who do not look."""
 
 
 def analyze_video(

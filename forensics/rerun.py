@@ -11,7 +11,8 @@ from forensics.calibration.apply import calibrated_report
 from forensics.comparison import first_difference, other_platform
 from forensics.errors import UsageFault
 from forensics.models import load_models
-from forensics.pipeline import Progress, analyze_video, no_progress
+from forensics.pipeline import analyze_video
+from forensics.progress import Progress, no_progress
 from forensics.report.model import Report
 from forensics.settings import AnalysisSettings
 from forensics.verify import AS_GIVEN, Check, State, Subject

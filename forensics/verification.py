@@ -17,7 +17,7 @@ from face.embed import IdentityEmbedder
 from face.types import CropSpec, FaceCrops
 from forensics.metrics import Interval, bootstrap_interval
 from forensics.pairs import PairSheet, check_both_kinds
-from forensics.pipeline import Progress, no_progress
+from forensics.progress import Progress, no_progress
 from video.reader import open_video
 from video.sampling import Sampling
 

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 
 if TYPE_CHECKING:
-    from forensics.pipeline import Progress as FrameProgress
+    from forensics.progress import Progress as FrameProgress
     from weights.streams import Progress as ByteProgress
 
 
