@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from sklearn.isotonic import IsotonicRegression
+from sklearn.metrics import auc as area_under
 from sklearn.metrics import roc_auc_score, roc_curve
 
 Floats = npt.NDArray[np.float64]
@@ -32,17 +33,42 @@ def auc(scores: Floats, labels: Labels) -> float:
     return float(roc_auc_score(labels, scores))
 
 
-def equal_error_rate(scores: Floats, labels: Labels) -> float:
-    """The error rate where as many of the one class are missed as of the other are taken for it.
+@dataclass(frozen=True)
+class RocCurve:
+    """The ROC: the shares of negatives and of positives that pass from each of the falling `limits` [K] on."""
 
-    Between two thresholds the ROC curve is a straight line.
-    """
-    false_alarms, hits, _ = roc_curve(labels, scores, drop_intermediate=False)
-    excess = 1 - hits - false_alarms
-    after = int(np.flatnonzero(excess <= 0)[0])
-    before = after - 1
-    part = excess[before] / (excess[before] - excess[after])
-    return float(false_alarms[before] + part * (false_alarms[after] - false_alarms[before]))
+    false_alarms: Floats
+    hits: Floats
+    limits: Floats
+
+    @property
+    def area(self) -> float:
+        return float(area_under(self.false_alarms, self.hits))
+
+    @property
+    def equal_error(self) -> tuple[float, float]:
+        """The rate at which as many positives are missed as negatives pass, and the limit it is at.
+
+        Between two points the curve is a straight line.
+        """
+        # Climbs from -1 to 1 along the curve.
+        surplus = self.false_alarms - (1 - self.hits)
+        rate, limit = (float(np.interp(0, surplus, values)) for values in (self.false_alarms, self.limits))
+        return rate, limit
+
+
+def roc(scores: Floats, labels: Labels) -> RocCurve:
+    """The ROC of scikit-learn, every score a point; it begins at a limit just above the highest score."""
+    false_alarms, hits, limits = roc_curve(labels, scores, drop_intermediate=False)
+    # scikit-learn begins with an infinite limit, which nothing passes; any above the highest score does.
+    limits[0] = np.nextafter(limits[1], np.inf)
+    return RocCurve(false_alarms, hits, limits)
+
+
+def equal_error_rate(scores: Floats, labels: Labels) -> float:
+    """The error rate where as many of the one class are missed as of the other are taken for it."""
+    rate, _ = roc(scores, labels).equal_error
+    return rate
 
 
 def cllr(log10_lrs: Floats, labels: Labels) -> float:

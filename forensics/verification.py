@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.stats import rankdata
-from sklearn.metrics import auc, roc_curve
 
 from face.align import make_crops
 from face.detect import FaceDetector
 from face.embed import IdentityEmbedder
 from face.types import CropSpec, FaceCrops
-from forensics.metrics import Interval, bootstrap_interval
+from forensics.metrics import Interval, bootstrap_interval, roc
 from forensics.pairs import PairSheet, check_both_kinds
 from forensics.progress import Progress, no_progress
 from video.reader import open_video
@@ -110,26 +109,23 @@ def verify_pairs(
 def verification_figures(cosines: Cosines, labels: Labels, *, similarity: float) -> VerificationFigures:
     """The figures of [N] cosines whose `labels` [N] say whether each pair shows one person.
 
-    The ROC is scikit-learn's; the equal error rate is where it crosses FMR = FNMR, linear between its
-    points. The interval of the AUC is a percentile bootstrap over the pairs: those that share pictures make
-    it too narrow. ValueError unless both kinds are there.
+    The interval of the AUC is a percentile bootstrap over the pairs: those that share pictures make it too
+    narrow. ValueError unless both kinds are there.
     """
     if labels.all() or not labels.any():
         raise ValueError("figures need pairs of one person and pairs of two")
-    fmr, tpr, limits = roc_curve(labels, cosines, drop_intermediate=False)
-    fnmr = 1 - tpr
-    # scikit-learn begins with an infinite limit, which nothing passes; any above the highest cosine does.
-    limits[0] = np.nextafter(limits[1], np.inf)
+    curve = roc(cosines, labels)
+    equal_error_rate, equal_error_similarity = curve.equal_error
     passed = cosines >= similarity
     strict = []
     for rate in STRICT_FALSE_MATCH_RATES:
         if np.count_nonzero(~labels) * rate >= PAIRS_TIMES_RATE:
-            last = int(np.searchsorted(fmr, rate, side="right")) - 1
-            strict.append(StrictPoint(rate, float(limits[last]), float(fnmr[last])))
+            last = int(np.searchsorted(curve.false_alarms, rate, side="right")) - 1
+            strict.append(StrictPoint(rate, float(curve.limits[last]), float(1 - curve.hits[last])))
     return VerificationFigures(
         pairs=len(labels),
         same=int(np.count_nonzero(labels)),
-        auc=float(auc(fmr, tpr)),
+        auc=curve.area,
         auc_interval=bootstrap_interval(
             lambda drawn: _auc_by_ranks(cosines[drawn], labels[drawn]),
             labels,
@@ -137,9 +133,8 @@ def verification_figures(cosines: Cosines, labels: Labels, *, similarity: float)
             resamples=BOOTSTRAP_RESAMPLES,
             seed=BOOTSTRAP_SEED,
         ),
-        # FMR - FNMR climbs from -1 to 1 along the curve.
-        equal_error_rate=float(np.interp(0, fmr - fnmr, fmr)),
-        equal_error_similarity=float(np.interp(0, fmr - fnmr, limits)),
+        equal_error_rate=equal_error_rate,
+        equal_error_similarity=equal_error_similarity,
         similarity=similarity,
         accuracy=float(np.mean(passed == labels)),
         false_match_rate=float(np.mean(passed[~labels])),
