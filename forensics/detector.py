@@ -22,6 +22,9 @@ from forensics.scores import FrameScores
 from weights.results import WeightFile
 from weights.store import Store
 
+# What `weights` may say besides a path.
+WEIGHT_VARIANTS = ("starter", "official")
+
 
 class Scope(StrEnum):
     """What a detector scores."""
@@ -46,9 +49,9 @@ class Precision(StrEnum):
 class LoadOptions:
     """How to load a detector.
 
-    `prompt` is for detectors with prompts, `None` means as it was trained; `weights` names a variant or a
-    file where a detector has several, `head` the decision where there are several on one embedding, `None`
-    means the usual one. `crops` are what a whole-frame detector of fixed input size looks at.
+    `prompt` is for detectors with prompts, `None` means as it was trained; `weights` names a variant, a file
+    or a folder where a detector has several, `head` the decision where there are several on one embedding,
+    `None` means the usual one. `crops` are what a whole-frame detector of fixed input size looks at.
     """
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))

@@ -35,7 +35,7 @@ def auc(scores: Floats, labels: Labels) -> float:
 
 @dataclass(frozen=True)
 class RocCurve:
-    """The ROC: the shares of negatives and of positives that pass from each of the falling `limits` [K] on."""
+    """The ROC: the shares of negatives and positives that pass from each of the falling `limits` [K] on."""
 
     false_alarms: Floats
     hits: Floats

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from face.detect import DetectSettings, FaceDetector, detector_weights, load_detector
 from face.embed import IdentityEmbedder, load_embedder, weights_needed
-from forensics.detector import Detector, LoadOptions, Scope, detector_module
+from forensics.detector import WEIGHT_VARIANTS, Detector, LoadOptions, Scope, detector_module
 from forensics.evidence import FrontHalf
 from forensics.report.model import DetectorRun, ModelFile, Status
 from forensics.settings import AnalysisSettings, choose_device
@@ -42,16 +43,26 @@ class Models:
     device: torch.device
 
 
-def load_options(settings: AnalysisSettings) -> LoadOptions:
-    """What the settings say about loading detectors."""
+def load_options(settings: AnalysisSettings, detector: str) -> LoadOptions:
+    """What the settings say about loading that detector."""
     return LoadOptions(
         device=choose_device(settings.device),
         precision=settings.precision,
         prompt=settings.prompt,
-        weights=settings.weights,
+        weights=settings.weights if _takes_weights(settings, detector) else None,
         head=settings.head,
         crops=settings.crops,
     )
+
+
+def _takes_weights(settings: AnalysisSettings, detector: str) -> bool:
+    """Where two detectors could take the weights, a folder is for CoDE and all else for RepDFD."""
+    with_repdfd = "repdfd" in settings.detectors
+    with_code = settings.whole_frame or "code" in settings.detectors
+    if settings.weights is None or not (with_repdfd and with_code):
+        return True
+    is_folder = settings.weights not in WEIGHT_VARIANTS and Path(settings.weights).is_dir()
+    return detector == ("code" if is_folder else "repdfd")
 
 
 def choose_detectors(
@@ -60,7 +71,7 @@ def choose_detectors(
     """The names of the detectors to run, and the record of the whole-frame one that was passed over."""
     if not settings.whole_frame or WHOLE_FRAME in settings.detectors:
         return settings.detectors, ()
-    needed = detector_module(WHOLE_FRAME).weights_needed(load_options(settings))
+    needed = detector_module(WHOLE_FRAME).weights_needed(load_options(settings, WHOLE_FRAME))
     missing = [name for name in needed if store.present(name) is None]
     taken, passed_over = (STAND_IN, WHOLE_FRAME) if missing else (WHOLE_FRAME, STAND_IN)
     reason = (
@@ -83,7 +94,7 @@ def fetch_weights(
     names = [
         name
         for detector in chosen
-        for name in detector_module(detector).weights_needed(load_options(settings))
+        for name in detector_module(detector).weights_needed(load_options(settings, detector))
     ]
     names += [*weights_needed(settings.tracking_embedder), *detector_weights(settings.face_detector)]
     return store.fetch_all(tuple(dict.fromkeys(names)), progress=progress)
@@ -96,7 +107,6 @@ def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce 
     whose optional package is absent is a failure of that detector alone.
     """
     device = choose_device(settings.device)
-    options = load_options(settings)
     chosen, skipped = choose_detectors(settings, store)
     modules = {name: detector_module(name) for name in chosen}
     announce("face detector")
@@ -106,7 +116,7 @@ def load_models(settings: AnalysisSettings, store: Store, *, announce: Announce 
     for name, module in modules.items():
         announce(name)
         try:
-            detectors[name] = module.load(store, options)
+            detectors[name] = module.load(store, load_options(settings, name))
         except ImportError as error:
             LOGGER.warning("detector %s cannot be loaded: %s", name, error)
             reason = f"the package {error.name} is not installed"

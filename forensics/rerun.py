@@ -23,15 +23,18 @@ WITHIN_TOLERANCE = "within the published tolerance, not byte-identical"
 
 
 def settings_of(report: Report, *, weights: Path | None = None) -> AnalysisSettings:
-    """The settings that repeat an analysis; `weights` is the checkpoint of the user's own, if it used one.
+    """The settings that repeat an analysis; `weights` is what the user trained, if it used that.
 
     An analysis that ran on a GPU is repeated on the CPU where there is none. Raises UsageFault when the
-    checkpoint is needed and not given, and for names this version does not know.
+    user's own weights are needed and not given, and for names this version does not know.
     """
     settings = AnalysisSettings.from_facts(report.settings)
     own = [file.name for file in report.weights if file.pinned == AS_GIVEN]
     if own and weights is None:
-        raise UsageFault(f"{own[0]}: the analysis used this checkpoint of your own; name it with --weights")
+        raise UsageFault(
+            f"{', '.join(own)}: the analysis used this of your own; name the checkpoint, or the folder of "
+            "the training, with --weights"
+        )
     if own:
         settings = replace(settings, weights=str(weights))
     if settings.device != "cpu" and not torch.cuda.is_available():

@@ -87,7 +87,7 @@ class AnalysisSettings:
             "sampling_amount": self.sampling.amount,
             "start_seconds": self.sampling.start_seconds,
             "end_seconds": self.sampling.end_seconds,
-            "weights": None if self.weights is None else storable(Path(self.weights).name),
+            "weights": None if self.weights is None else storable(Path(self.weights).absolute().name),
             "device": choose_device(self.device).type,
         }
         return SettingsFacts(**(same | own))

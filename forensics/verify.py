@@ -84,8 +84,9 @@ def verify(
     """Check every output in `folder`, the evidence and the weights; with `repeat`, the analysis as well.
 
     `evidence` defaults to the file of the reported name in `folder`, beside it or where the command runs.
-    `weights` is a checkpoint of the user's own, if the analysis used one. The manifest proves that nothing
-    changed since it was written, not who wrote it. Raises ReportError when `folder` has no readable manifest.
+    `weights` is the checkpoint or the folder of the user's own training, if the analysis used one. The
+    manifest proves that nothing changed since it was written, not who wrote it. Raises ReportError when
+    `folder` has no readable manifest.
     """
     manifest = read_manifest(folder)
     found = find_evidence(manifest.evidence.name, folder) if evidence is None else evidence
@@ -193,5 +194,14 @@ def _digest_here(file: ModelFile, store: Store, own: Path | None, shipped: dict[
         here = store.present(file.name)
         return None if here is None else here.sha256
     if file.pinned == AS_GIVEN:
-        return None if own is None else user_file(own).sha256
+        path = None if own is None else _own_file(own, file.name)
+        return None if path is None else user_file(path).sha256
     return shipped.get(file.name)
+
+
+def _own_file(own: Path, name: str) -> Path | None:
+    """The checkpoint itself, or the file of that name in a folder of weights, if there is one."""
+    if not own.is_dir():
+        return own
+    # Compared, never joined, like the name of the evidence.
+    return next((path for path in sorted(own.iterdir()) if path.name == name and path.is_file()), None)

@@ -365,6 +365,20 @@ def test_a_checkpoint_of_the_users_own_is_hashed_if_it_is_named(out: Path, tmp_p
     assert [one.state for one in weight_checks(out, store, own, own=path)] == [State.FAILED]
 
 
+def test_a_folder_of_the_users_own_training_is_hashed_file_by_file(out: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "training"
+    folder.mkdir()
+    (folder / "net.safetensors").write_bytes(CONTENT)
+    (tmp_path / "outside").write_bytes(CONTENT)
+    store = Store(tmp_path / "cache", offline=True)
+    files = [
+        ModelFile(name, digest(CONTENT), "the user's own", True, "as given", "detector code")
+        for name in ("net.safetensors", "absent.json", "../outside")
+    ]
+    found = [one.state for one in weight_checks(out, store, *files, own=folder)]
+    assert found == [State.SOUND, State.UNCHECKED, State.UNCHECKED]
+
+
 def test_networks_inside_the_face_detectors_package_are_hashed(out: Path, tmp_path: Path) -> None:
     from face.mtcnn import MODEL_FILES
 

@@ -210,11 +210,11 @@ def test_no_crop_reaches_out_of_a_small_frame() -> None:
 
 def test_the_settings_reach_the_detector(store: Store) -> None:
     chosen = AnalysisSettings(device="cpu", head=HeadKind.SVM, crops=CropLayout.GRID)
-    detector = load(store, load_options(chosen))
+    detector = load(store, load_options(chosen, "code"))
     assert (detector.options.head, detector.options.crops) == (HeadKind.SVM, CropLayout.GRID)
 
 
 def test_the_options_it_ran_with_name_the_head_it_chose_and_nothing_it_lacks(store: Store) -> None:
-    asked = LoadOptions(prompt=PromptMode.FIXED, weights="official")
+    asked = LoadOptions(prompt=PromptMode.FIXED)
     ran_with = load(store, asked).options
     assert ran_with == LoadOptions(head=HeadKind.LINEAR)

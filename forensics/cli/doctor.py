@@ -72,9 +72,10 @@ def _check_weights(cache_dir: Path | None) -> ExitCode:
     from weights.store import Store
 
     settings = AnalysisSettings()
-    options = load_options(settings)
     needed = [
-        name for detector in settings.detectors for name in detector_module(detector).weights_needed(options)
+        name
+        for detector in settings.detectors
+        for name in detector_module(detector).weights_needed(load_options(settings, detector))
     ]
     store = Store(cache_dir, offline=True)
     code = ExitCode.DONE

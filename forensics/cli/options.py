@@ -125,8 +125,8 @@ def model_options(command: Command) -> Command:
             ),
             click.option(
                 "--weights",
-                help="RepDFD's weights: starter, official, or a checkpoint of your own training "
-                "[default: starter].",
+                help="RepDFD's weights: starter, official, or a checkpoint of `forensics train repdfd` "
+                "[default: starter]; or CoDE's: the folder of `forensics train code`.",
             ),
             click.option(
                 "--head", type=click.Choice(["linear", "knn", "svm"]), help="CoDE's head [default: linear]."

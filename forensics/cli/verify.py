@@ -24,7 +24,11 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command("verify")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--evidence", type=click.Path(path_type=Path), help="The evidence, if not beside the folder.")
-@click.option("--weights", type=FILE, help="The checkpoint of your own that the analysis used.")
+@click.option(
+    "--weights",
+    type=click.Path(exists=True, path_type=Path),
+    help="The weights of your own that the analysis used: a checkpoint, or CoDE's folder.",
+)
 @click.option("--calibration", type=FILE, help="The calibration file that the analysis used.")
 @click.option("--rerun", "repeat", is_flag=True, help="Repeat the analysis and compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")

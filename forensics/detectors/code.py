@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +16,17 @@ from torch import nn
 from forensics.aggregate import Thresholds
 from forensics.code_heads import Head, HeadKind, build_head
 from forensics.code_model import CROP_PIXELS, EMBEDDING_WIDTH, build_vit, embed
+from forensics.code_own import TRAIN_AGAIN, own_files, read_tensors, read_training
 from forensics.detector import LoadOptions, Scope
 from forensics.evidence import Evidence
 from forensics.frame_crops import CropLayout, crop_corners
 from forensics.scores import Abstention, FrameScores, ScoreKind, abstain_where_not_finite
 from weights.errors import CorruptWeightsError
-from weights.results import WeightFile
+from weights.results import WeightFile, user_file
 from weights.store import Store
+
+# A weight file and its tensors.
+Part = tuple[WeightFile, dict[str, torch.Tensor]]
 
 SUMMARY = "contrastive embedding of the whole frame: pictures made by diffusion models, not face swaps"
 SCOPE = Scope.FRAME
@@ -53,15 +58,23 @@ class CodeDetector:
     embedder = None
 
     def __init__(
-        self, vit: nn.Module, head: Head, weights: tuple[WeightFile, ...], options: LoadOptions
+        self,
+        vit: nn.Module,
+        head: Head,
+        weights: tuple[WeightFile, ...],
+        options: LoadOptions,
+        *,
+        own_note: str | None = None,
     ) -> None:
         self._vit = vit
         self._head = head
         self._crops = options.crops
         self.options = options
         self.weights = weights
-        self.thresholds = Thresholds(0.0, 0.0, "the published head's own decision boundary")
-        self.notes = (CUE_NOTE, CROP_NOTES[options.crops], SMALL_NOTE)
+        whose = "published head's" if own_note is None else "head's"
+        self.thresholds = Thresholds(0.0, 0.0, f"the {whose} own decision boundary")
+        own = () if own_note is None else (own_note,)
+        self.notes = (CUE_NOTE, CROP_NOTES[options.crops], SMALL_NOTE, *own)
 
     def score(self, evidence: Evidence) -> FrameScores:
         """Score each frame by the mean over its crops; frames smaller than a crop abstain."""
@@ -96,33 +109,64 @@ class CodeDetector:
 
 
 def weights_needed(options: LoadOptions) -> tuple[str, ...]:
-    """The names in the weights registry that `load` will ask for."""
-    return (VIT, (options.head or DEFAULT_HEAD).weights)
+    """The names in the weights registry that `load` will ask for: none for weights of the user's own.
+
+    Raises UsageFault when `options.weights` is no folder of a finished training.
+    """
+    kind = options.head or DEFAULT_HEAD
+    if options.weights is not None:
+        own_files(Path(options.weights), kind)
+        return ()
+    return (VIT, kind.weights)
 
 
 def load(store: Store, options: LoadOptions) -> CodeDetector:
-    """Load the published ViT and the chosen head.
+    """Load the chosen head and the ViT: the published ones, or those in the folder `options.weights`.
 
-    Raises WeightsError when a weight is missing, damaged or of another model.
+    Raises WeightsError when a weight is missing, damaged or of another model, and UsageFault when
+    `options.weights` is no folder of a finished training.
     """
     kind = options.head or DEFAULT_HEAD
-    files = tuple(store.fetch(name) for name in weights_needed(options))
-    vit_file, head_file = files
-    with _naming(vit_file):
-        vit = build_vit(store.tensors(VIT))
-    with _naming(head_file):
-        head = build_head(kind, store.tensors(kind.weights), width=EMBEDDING_WIDTH)
-    vit.to(device=options.device, dtype=options.precision.dtype)
-    return CodeDetector(vit, head, files, replace(options, head=kind, prompt=None, weights=None))
+    options = replace(options, head=kind, prompt=None)
+    if options.weights is not None:
+        return _load_own(Path(options.weights), kind, options)
+    parts = [(store.fetch(name), store.tensors(name)) for name in weights_needed(options)]
+    vit, head = _build(kind, parts, _import_again)
+    files = tuple(file for file, _ in parts)
+    return CodeDetector(vit.to(options.device, options.precision.dtype), head, files, options)
+
+
+def _load_own(folder: Path, kind: HeadKind, options: LoadOptions) -> CodeDetector:
+    *paths, record = own_files(folder, kind)
+    training = read_training(record, kind)
+    parts = [(user_file(path), read_tensors(path)) for path in paths]
+    vit, head = _build(kind, parts, lambda file: TRAIN_AGAIN)
+    # The report repeats what the record says, so its bytes belong to what the report was made from.
+    files = (*(file for file, _ in parts), user_file(record))
+    vit = vit.to(options.device, options.precision.dtype)
+    return CodeDetector(vit, head, files, options, own_note=training.note(kind))
+
+
+def _build(
+    kind: HeadKind, parts: Sequence[Part], remedy: Callable[[WeightFile], str]
+) -> tuple[nn.Module, Head]:
+    """The ViT and the head. Raises CorruptWeightsError, which names the file and the remedy."""
+    (vit_file, vit_tensors), (head_file, head_tensors) = parts
+    with _naming(vit_file, remedy):
+        vit = build_vit(vit_tensors)
+    with _naming(head_file, remedy):
+        head = build_head(kind, head_tensors, width=EMBEDDING_WIDTH)
+    return vit, head
+
+
+def _import_again(file: WeightFile) -> str:
+    return f"delete {file.path.parent} and `forensics weights import {file.name} FILE` with the published one"
 
 
 @contextmanager
-def _naming(weight: WeightFile) -> Iterator[None]:
+def _naming(file: WeightFile, remedy: Callable[[WeightFile], str]) -> Iterator[None]:
     """Add the file and the remedy to what is said of its content."""
     try:
         yield
     except CorruptWeightsError as error:
-        raise CorruptWeightsError(
-            f"{weight.path}: {error}; delete {weight.path.parent} and "
-            f"`forensics weights import {weight.name} FILE` with the published one"
-        ) from error
+        raise CorruptWeightsError(f"{file.path}: {error}; {remedy(file)}") from error

@@ -16,7 +16,7 @@ from face.types import CropSpec
 from forensics import backbones
 from forensics import repdfd_official as official
 from forensics.aggregate import Thresholds
-from forensics.detector import LoadOptions, Scope
+from forensics.detector import WEIGHT_VARIANTS, LoadOptions, Scope
 from forensics.errors import ForensicsError, UsageFault
 from forensics.evidence import Evidence
 from forensics.face2text import PromptMode, random_identities
@@ -39,8 +39,6 @@ SUMMARY = "reprogrammed CLIP with an identity pseudo-word: face swaps and re-ena
 SCOPE = Scope.FACE
 STARTER = "repdfd-starter"
 STARTER_EMBEDDER = "dlib"
-# What `--weights` may say besides a file of the user's own training.
-VARIANTS = ("starter", "official")
 
 STAND_IN_NOTE = (
     "RepDFD runs with a small text tower trained by this project's own command, a stand-in for CLIP's: its "
@@ -80,7 +78,7 @@ class RepDFDDetector:
         self.weights = weights
         self.notes: tuple[str, ...] = (setup.note,)
         mode = model.face2text.mode
-        self.options = replace(options, prompt=mode, weights=options.weights or VARIANTS[0], head=None)
+        self.options = replace(options, prompt=mode, weights=options.weights or WEIGHT_VARIANTS[0], head=None)
         if mode is not setup.trained_prompt:
             self.notes += (
                 f"The prompt mode {mode.value!r} is an ablation: the weights were trained with "
@@ -154,8 +152,13 @@ def load(store: Store, options: LoadOptions) -> RepDFDDetector:
 
 def _users_file(weights: str) -> Path:
     path = Path(weights)
+    if path.is_dir():
+        raise UsageFault(
+            f"--weights {weights}: is a folder, as only CoDE takes one; name it with --detector code, or "
+            "give RepDFD a checkpoint file"
+        )
     if not path.is_file():
-        known = ", ".join(VARIANTS)
+        known = ", ".join(WEIGHT_VARIANTS)
         raise UsageFault(f"--weights {weights}: no such file; give a checkpoint or one of: {known}")
     return path
 

@@ -22,8 +22,8 @@ class SettingsFacts:
     """The settings of an analysis as its report records them; `AnalysisSettings.from_facts` reads them.
 
     `sampling_amount`, `start_seconds` and `end_seconds` are exact. `prompt`, `weights` and `head` are what
-    the detectors really ran with, `None` where no detector has such a choice; `weights` is a variant's name
-    or a file's, never a path.
+    the detectors really ran with, `None` where no detector has such a choice; `weights` is the name of a
+    variant, a file or a folder, never a path.
     """
 
     sampling: SamplingMode

@@ -20,9 +20,8 @@ from sklearn.svm import OneClassSVM
 
 from forensics.code_heads import REAL, HeadKind, build_head
 from forensics.code_model import BLOCK_NAMES, QKV_NAMES, STEM_NAMES, TOKEN_NAMES
+from forensics.code_own import BACKBONE_FILE, CONFIG_FILE, head_file
 
-BACKBONE_FILE = "code-vit-tiny.safetensors"
-CONFIG_FILE = "code.json"
 INVERSE_REGULARISATION = 0.316
 OUTLIER_SHARE = 0.1
 DEGREE = 3
@@ -31,10 +30,6 @@ MOST_ITERATIONS = 1500
 Features = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 Tensors = dict[str, torch.Tensor]
-
-
-def head_file(kind: HeadKind) -> str:
-    return f"{kind.weights}.safetensors"
 
 
 def fit_head(kind: HeadKind, features: Features, labels: Labels) -> Tensors:
