@@ -156,6 +156,8 @@ def _print_written(output: Path) -> None:
     from forensics.manifest import FILE_NAME, read_manifest
     from weights.streams import sha256_of
 
-    names = [one.name for one in read_manifest(output).outputs]
-    click.echo(f"written to {output}: {', '.join([*names, FILE_NAME])}")
+    names = [one.name.partition("/") for one in read_manifest(output).outputs]
+    # Of a folder its name, not its hundreds of files.
+    shown = dict.fromkeys(first + slash for first, slash, _ in names)
+    click.echo(f"written to {output}: {', '.join([*shown, FILE_NAME])}")
     click.echo(f"sha256 of {FILE_NAME}: {sha256_of(output / FILE_NAME)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -68,7 +69,11 @@ def render_html(report: Report) -> str:
     page = _environment().from_string(_asset("report.html.j2"))
     return page.render(
         report=report,
-        plain=to_plain(report),
+        case=to_plain(report.case),
+        probe=to_plain(report.evidence.probe),
+        c2pa=to_plain(report.evidence.c2pa),
+        settings=to_plain(report.settings),
+        run=to_plain(report.run),
         label_class={Label.CUES: "cues", Label.NO_CUE: "clear", Label.INCONCLUSIVE: "open"}[
             report.verdict.label
         ],
@@ -88,7 +93,9 @@ def render_html(report: Report) -> str:
 def cards(report: Report) -> tuple[Card, ...]:
     """One card per person, the most suspicious first, people who could not be judged last."""
     runs = [run for run in report.detectors if run.finding is not None]
-    rows = {(row.track, row.frame_index): row for row in report.faces}
+    seen: defaultdict[int, dict[int, FaceRow]] = defaultdict(dict)
+    for row in report.faces:
+        seen[row.track][row.frame_index] = row
     made = []
     for person in report.people:
         findings = tuple(
@@ -98,17 +105,17 @@ def cards(report: Report) -> tuple[Card, ...]:
         shots = [
             Shot(picture, row, _score(row, detector))
             for picture in report.pictures
-            if picture.track == person.id and (row := rows.get((picture.track, picture.frame_index)))
+            if picture.track == person.id and (row := seen[person.id].get(picture.frame_index))
         ]
         ranked = sorted(
             (shot for shot in shots if shot.score is not None), key=lambda shot: shot.score or 0.0
         )
-        reasons: dict[str, int] = {}
-        for row in report.faces:
-            for score in row.scores:
-                if row.track == person.id and score.detector == detector and score.abstained:
-                    words = abstention_words(score.abstained)
-                    reasons[words] = reasons.get(words, 0) + 1
+        reasons = Counter(
+            abstention_words(score.abstained)
+            for row in seen[person.id].values()
+            for score in row.scores
+            if score.detector == detector and score.abstained
+        )
         made.append(
             Card(
                 person=person,
