@@ -18,6 +18,7 @@ from forensics.cli.options import (
     store_options,
 )
 from forensics.cli.progress import byte_bar, frame_bar
+from forensics.cli.sections import SectionedCommand
 from forensics.errors import ExitCode, UsageFault
 
 if TYPE_CHECKING:
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
     from weights.store import Store
 
 
-@click.command("analyze")
+@click.command("analyze", cls=SectionedCommand, short_help="Analyse one video or still image.")
 @click.argument("video", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder for the report and its manifest."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder for the report and all other outputs.",
 )
 @click.option(
     "--overwrite", is_flag=True, help="Write into a folder that is not empty; replaces only same names."
@@ -39,7 +43,7 @@ if TYPE_CHECKING:
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path),
-    help="A file of `forensics calibrate`: adds likelihood ratios.",
+    help="A calibration file of `forensics calibrate`: adds likelihood ratios.",
 )
 @click.option("--annotate", is_flag=True, help="Write annotated.mp4 too: boxes, names and scores.")
 @click.option("--save-faces", is_flag=True, help="Write the report's pictures of faces to faces/ too.")
@@ -64,7 +68,10 @@ def analyze_command(
 ) -> ExitCode:
     """Analyse VIDEO (a video file or a still image) and say what was found about each person.
 
-    Exit code 4 means that no verdict was possible, for example because there is no face.
+    \b
+    Exit codes: 0 done, whatever was found; 1 unexpected fault; 2 usage;
+    3 VIDEO unreadable or refused; 4 no verdict possible, for example without a face;
+    5 weights missing or refused; 130 interrupted.
     """
     from forensics.report.extras import Extras, check_extras
     from weights.store import Store

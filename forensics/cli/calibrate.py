@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from forensics.calibration.table import ScoreTable
 
 
-@click.command("calibrate")
+@click.command("calibrate", short_help="Learn what a score is worth as evidence.")
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="The calibration file to write."
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
     "--from-reports",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Take the scores from the reports under DIR; TABLE then needs video and label only.",
+    help="Take the scores from the reports under DIR; TABLE then needs video and label only; excludes "
+    "--weights-of.",
 )
 @click.option(
     "--weights-of",
     type=click.Path(path_type=Path),
     metavar="REPORT",
-    help="A report.json made like the scores of TABLE: its weights and settings are recorded.",
+    help="A report.json made like the scores of TABLE: its weights and settings are recorded; "
+    "excludes --from-reports.",
 )
 @click.option(
     "--detector",
@@ -41,7 +43,13 @@ if TYPE_CHECKING:
     help="Whose scores; repeatable with --fuse [default: those TABLE names, else repdfd].",
 )
 @click.option("--fuse", is_flag=True, help="Fit one combination of the scores of several detectors.")
-@click.option("--method", type=click.Choice(["logistic", "isotonic"]), default="logistic", show_default=True)
+@click.option(
+    "--method",
+    type=click.Choice(["logistic", "isotonic"]),
+    default="logistic",
+    show_default=True,
+    help="The curve from scores to likelihood ratios.",
+)
 @click.option("--describe", default="", metavar="TEXT", help="What the videos are; kept in the file.")
 @click.option("--overwrite", is_flag=True, help="Replace a file of that name.")
 @debug_option

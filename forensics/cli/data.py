@@ -7,21 +7,21 @@ from pathlib import Path
 
 import click
 
-from forensics.cli.options import debug_option, store_options
+from forensics.cli.options import debug_option, device_option, store_options
 from forensics.cli.tower_options import tower_options, training_config
 
 
-@click.group("data")
+@click.group("data", short_help="Prepare training material.")
 def data_group() -> None:
     """Prepare training material."""
 
 
-@data_group.command("extract")
+@data_group.command("extract", short_help="Make pairs of real and self-blended faces.")
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for the cache.")
 @tower_options
-@click.option("--seed", type=int, default=7, show_default=True)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Of all that is drawn by chance.")
+@device_option
 @store_options
 @debug_option
 def extract_command(

@@ -11,8 +11,8 @@ from rich.table import Table
 from forensics.cli.options import debug_option
 
 
-@click.command("decoders")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.command("decoders", short_help="Compare the video backends.")
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 @debug_option
 def decoders_command(as_json: bool) -> None:
     """Compare the video backends, kind of file by kind of file.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from forensics.report.model import Report
 
 
-@click.command("demo")
+@click.command("demo", short_help="Analyse a clip that the tool makes itself.")
 @click.option(
     "-o",
     "--output",

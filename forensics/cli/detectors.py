@@ -21,10 +21,10 @@ NOT_MEASURED = "not measured here"
 Rows = list[dict[str, Any]]
 
 
-@click.command("detectors")
-@click.option("--embedders", is_flag=True, help="List the identity encoders instead.")
-@click.option("--faces", is_flag=True, help="List the face detectors instead.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.command("detectors", short_help="List detectors and what they need.")
+@click.option("--embedders", is_flag=True, help="List the identity encoders instead; excludes --faces.")
+@click.option("--faces", is_flag=True, help="List the face detectors instead; excludes --embedders.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @debug_option
 def detectors_command(embedders: bool, faces: bool, as_json: bool) -> None:
     """List the detectors: what each scores, what it is for, which weights it needs.

@@ -15,7 +15,7 @@ from forensics.errors import ExitCode
 _FRAGILE_IMPORTS = ("torch", "torchvision", "facenet_pytorch", "open_clip", "dlib", "cv2", "av", "onnx")
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Check versions, devices and weights.")
 @store_options
 @debug_option
 def doctor_command(offline: bool, cache_dir: Path | None) -> ExitCode:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forensics.cli.evaluation_tables import print_finding, print_verification
-from forensics.cli.options import debug_option, search_options, store_options
+from forensics.cli.options import debug_option, device_option, search_options, store_options
 from forensics.cli.progress import byte_bar, frame_bar
+from forensics.cli.sections import SectionedCommand
 from forensics.errors import OutputError, UsageFault
 
 if TYPE_CHECKING:
@@ -20,24 +21,27 @@ if TYPE_CHECKING:
     from weights.store import Store
 
 
-@click.group("evaluate")
+@click.group("evaluate", short_help="Measure models on labelled material.")
 def evaluate_group() -> None:
     """Measure on your own labelled material what the models can do."""
 
 
-@evaluate_group.command("faces")
+@evaluate_group.command("faces", cls=SectionedCommand, short_help="Measure identity encoders.")
 @click.argument("pairs", type=click.Path(path_type=Path))
 @click.option(
     "--embedder",
     "embedders",
     multiple=True,
-    help="An identity encoder, as `forensics detectors --embedders` lists them; repeatable [default: dlib].",
+    help="One of those that `forensics detectors --embedders` lists; repeatable [default: dlib].",
 )
 @click.option(
-    "--face-detector", default="mtcnn", show_default=True, help="As `detectors --faces` lists them."
+    "--face-detector",
+    default="mtcnn",
+    show_default=True,
+    help="One of those that `forensics detectors --faces` lists.",
 )
 @search_options
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@device_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A new JSON file for the figures.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @store_options
@@ -96,17 +100,17 @@ def faces_command(
         click.echo(f"written: {output}")
 
 
-@evaluate_group.command("face-detectors")
+@evaluate_group.command("face-detectors", cls=SectionedCommand, short_help="Measure face detectors.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option(
     "--frames",
     type=click.IntRange(min=1),
     default=24,
     show_default=True,
-    help="Frames looked at in each video, spread over it.",
+    help="K frames of each video, spread over it.",
 )
 @search_options
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@device_option
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @store_options
 @debug_option

@@ -31,7 +31,7 @@ EXIT_CODES = """
 \b
 Exit codes: 0 done; 1 unexpected fault; 2 usage; 3 input unreadable or refused;
 4 no verdict possible; 5 weights missing or refused; 7 verification failed;
-130 interrupted.
+130 interrupted; 6 and 8 are kept for findings that are to fail and for batches.
 What was found does not change the exit code.
 """
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from forensics.cli.sections import option, together
 from forensics.errors import UsageFault
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DEBUG = "forensics.debug"
+FRAMES, FACES, MODELS, REPORT = "Frames", "Faces", "Models", "Report"
 CASE_FIELDS = ("case", "examiner", "exhibit", "notes")
 
 
@@ -38,143 +40,148 @@ def debug_option(command: Command) -> Command:
     )(command)
 
 
-def store_options(command: Command) -> Command:
-    """Where weights come from."""
-    for option in (
-        click.option("--offline", is_flag=True, help="Open no network connection."),
-        click.option(
-            "--cache-dir",
-            type=click.Path(file_okay=False, path_type=Path),
-            help="The weights cache; else FORENSICS_CACHE, else the user's cache folder.",
-        ),
-    ):
-        command = option(command)
-    return command
+store_options = together(
+    option("Weights", "--offline", is_flag=True, help="Open no network connection."),
+    option(
+        "Weights",
+        "--cache-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The weights cache [default: FORENSICS_CACHE, else the user's cache folder].",
+    ),
+)
 
+device_option = option(
+    MODELS, "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
+)
 
-def sampling_options(command: Command) -> Command:
-    """Which frames are looked at."""
-    for option in reversed(
-        (
-            click.option(
-                "--fps", type=click.FloatRange(min=0, min_open=True), help="Frames a second [default: 4]."
-            ),
-            click.option("--every", type=click.IntRange(min=1), help="Every N-th frame."),
-            click.option("--frames", type=click.IntRange(min=1), help="K frames spread over the video."),
-            click.option("--all-frames", is_flag=True, help="Every frame."),
-            click.option("--start", type=float, help="From this presentation time, in seconds."),
-            click.option("--end", type=float, help="To this presentation time, in seconds."),
-        )
-    ):
-        command = option(command)
-    return command
+sampling_options = together(
+    option(
+        FRAMES,
+        "--fps",
+        type=click.FloatRange(min=0, min_open=True),
+        help="So many frames a second; excludes --every, --frames and --all-frames [default: 4].",
+    ),
+    option(
+        FRAMES,
+        "--every",
+        type=click.IntRange(min=1),
+        help="Every N-th frame; excludes --fps, --frames and --all-frames.",
+    ),
+    option(
+        FRAMES,
+        "--frames",
+        type=click.IntRange(min=1),
+        help="K frames in all, spread over the shots; excludes --fps, --every and --all-frames.",
+    ),
+    option(FRAMES, "--all-frames", is_flag=True, help="Every frame; excludes --fps, --every and --frames."),
+    option(
+        FRAMES,
+        "--start",
+        type=float,
+        help="From this presentation time, in seconds [default: the first frame].",
+    ),
+    option(
+        FRAMES, "--end", type=float, help="To this presentation time, in seconds [default: the last frame]."
+    ),
+    option(
+        FRAMES, "--backend", help="The video decoder; `forensics decoders` compares them [default: pyav]."
+    ),
+)
 
+search_options = together(
+    option(
+        FACES,
+        "--detect-size",
+        type=click.IntRange(min=32),
+        help="Search faces in frames shrunk to this longest side, in pixels [default: 640].",
+    ),
+    option(
+        FACES, "--min-face", type=click.IntRange(min=1), help="The smallest face, in pixels [default: 40]."
+    ),
+)
 
-def search_options(command: Command) -> Command:
-    """What a face detector looks for."""
-    for option in reversed(
-        (
-            click.option(
-                "--detect-size",
-                type=click.IntRange(min=32),
-                help="Search faces in frames shrunk to this longest side [default: 640].",
-            ),
-            click.option(
-                "--min-face", type=click.IntRange(min=1), help="The smallest face, in pixels [default: 40]."
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+face_options = together(
+    option(
+        FACES,
+        "--face-detector",
+        help="One of those that `forensics detectors --faces` lists [default: mtcnn].",
+    ),
+    search_options,
+    option(
+        FACES,
+        "--face",
+        "manual_faces",
+        multiple=True,
+        metavar="X,Y,W,H@SECONDS",
+        help="A face the detector misses; repeatable.",
+    ),
+)
 
+model_options = together(
+    option(
+        MODELS,
+        "--detector",
+        "detectors",
+        multiple=True,
+        help="One of those that `forensics detectors` lists; repeatable [default: repdfd].",
+    ),
+    option(
+        MODELS,
+        "--whole-frame",
+        is_flag=True,
+        help="Score whole frames too: by CoDE where its weights are here, else by clip_probe (slow).",
+    ),
+    option(
+        MODELS,
+        "--weights",
+        help="RepDFD's: starter, official, or a checkpoint of `forensics train repdfd` [default: starter]; "
+        "or CoDE's: a folder of `forensics train code` [default: the published ones].",
+    ),
+    option(
+        MODELS,
+        "--prompt",
+        type=click.Choice(["face", "fixed", "random"]),
+        help="RepDFD: its fake prompt speaks of this face, of none (fixed) or of a random one "
+        "[default: as trained].",
+    ),
+    option(
+        MODELS,
+        "--head",
+        type=click.Choice(["linear", "knn", "svm"]),
+        help="CoDE: which of its heads decides [default: linear].",
+    ),
+    option(
+        MODELS,
+        "--crops",
+        type=click.Choice(["centre", "grid"]),
+        default="centre",
+        show_default=True,
+        help="CoDE: the middle 224 px of a frame, as published, or a grid of crops.",
+    ),
+    device_option,
+    option(
+        MODELS,
+        "--precision",
+        type=click.Choice(["fp32", "bf16", "fp16"]),
+        default="fp32",
+        show_default=True,
+        help="The arithmetic of the detectors' towers; the halved ones are meant for a GPU.",
+    ),
+    option(REPORT, "--no-crops", is_flag=True, help="Leave pictures of faces out of the report."),
+    option(
+        REPORT,
+        "--min-frames",
+        type=click.IntRange(min=1),
+        help="Scored frames a finding needs [default: 3]; a still image has 1.",
+    ),
+)
 
-def face_options(command: Command) -> Command:
-    """How the video is decoded and its faces are found."""
-    for option in reversed(
-        (
-            click.option("--backend", help="The video decoder; `forensics decoders` compares them."),
-            click.option("--face-detector", help="mtcnn, scrfd or yunet [default: mtcnn]."),
-            search_options,
-            click.option(
-                "--face",
-                "manual_faces",
-                multiple=True,
-                metavar="X,Y,W,H@SECONDS",
-                help="A face the detector misses; repeatable.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-def model_options(command: Command) -> Command:
-    """Which models run, on what, how exactly."""
-    for option in reversed(
-        (
-            click.option(
-                "--detector",
-                "detectors",
-                multiple=True,
-                help="A detector by name; repeatable [default: repdfd].",
-            ),
-            click.option(
-                "--prompt",
-                type=click.Choice(["face", "fixed", "random"]),
-                help="RepDFD's prompt mode [default: as trained].",
-            ),
-            click.option(
-                "--weights",
-                help="RepDFD's weights: starter, official, or a checkpoint of `forensics train repdfd` "
-                "[default: starter]; or CoDE's: the folder of `forensics train code`.",
-            ),
-            click.option(
-                "--head", type=click.Choice(["linear", "knn", "svm"]), help="CoDE's head [default: linear]."
-            ),
-            click.option(
-                "--crops",
-                type=click.Choice(["centre", "grid"]),
-                default="centre",
-                show_default=True,
-                help="CoDE: the middle 224 px of a frame, as published, or a grid of crops.",
-            ),
-            click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
-            click.option(
-                "--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32", show_default=True
-            ),
-            click.option(
-                "--whole-frame",
-                is_flag=True,
-                help="Score whole frames too: by CoDE where its weights are here, else by clip_probe (slow).",
-            ),
-            click.option(
-                "--no-crops",
-                is_flag=True,
-                help="Leave pictures of faces out of the report.",
-            ),
-            click.option(
-                "--min-frames",
-                type=click.IntRange(min=1),
-                help="Scored frames a finding needs [default: 3]; a still image has 1.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-def case_options(command: Command) -> Command:
-    """What the report says of the case."""
-    for option in reversed(
-        (
-            click.option("--case", help="The case number, for the report."),
-            click.option("--examiner", help="Who examines, for the report."),
-            click.option("--exhibit", help="The exhibit number, for the report."),
-            click.option("--notes", help="Notes, for the report."),
-        )
-    ):
-        command = option(command)
-    return command
+case_options = together(
+    option(REPORT, "--case", help="The case number, for the report."),
+    option(REPORT, "--examiner", help="Who examines, for the report."),
+    option(REPORT, "--exhibit", help="The exhibit number, for the report."),
+    option(REPORT, "--notes", help="Notes, for the report."),
+)
 
 
 def case_of(options: dict[str, Any]) -> CaseFacts:
@@ -192,8 +199,8 @@ def sampling_of(options: dict[str, Any]) -> Sampling:
     modes = {name: options.pop(name) for name in ("fps", "every", "frames", "all_frames")}
     for name, value in (*window.items(), *modes.items()):
         if isinstance(value, float) and not math.isfinite(value):
-            option = name.removesuffix("_seconds")
-            raise UsageFault(f"--{option} {value}: is no number of seconds or frames; give a finite one")
+            named = name.removesuffix("_seconds")
+            raise UsageFault(f"--{named} {value}: is no number of seconds or frames; give a finite one")
     chosen = [name for name, value in modes.items() if value]
     if len(chosen) > 1:
         names = " and ".join("--" + name.replace("_", "-") for name in chosen)

@@ -9,7 +9,7 @@ import click
 from forensics.cli.options import debug_option
 
 
-@click.command("report")
+@click.command("report", short_help="Render the outputs of an analysis again.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @debug_option
 def report_command(folder: Path) -> None:

@@ -9,7 +9,7 @@ import click
 from forensics.cli.options import debug_option
 
 
-@click.command("schema")
+@click.command("schema", short_help="Print the JSON Schema of report.json.")
 @debug_option
 def schema_command() -> None:
     """Print the JSON Schema (2020-12) that every report.json of this version follows."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from forensics.cli.options import debug_option, store_options
+from forensics.cli.options import debug_option, device_option, store_options
 from forensics.cli.tower_options import tower_options, training_config
 from forensics.cli.train_code import train_code
 
 
-@click.group("train")
+@click.group("train", short_help="Train detectors.")
 def train_group() -> None:
     """Train detectors."""
 
@@ -20,7 +20,7 @@ def train_group() -> None:
 train_group.add_command(train_code)
 
 
-@train_group.command("repdfd")
+@train_group.command("repdfd", short_help="Train RepDFD on pairs of faces.")
 @click.option(
     "--cache",
     "cache_folder",
@@ -38,12 +38,24 @@ train_group.add_command(train_code)
 @tower_options
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of the text side [default: 1500].")
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Its learning rate [default: 0.002].")
-@click.option("--border-steps", type=click.IntRange(min=0), help="Steps of the border [default: 0].")
-@click.option("--border-lr", type=click.FloatRange(min=0, min_open=True), help="[default: 0.03]")
+@click.option(
+    "--border-steps",
+    type=click.IntRange(min=0),
+    help="Steps of the border, after those [default: 0].",
+)
+@click.option(
+    "--border-lr", type=click.FloatRange(min=0, min_open=True), help="Its learning rate [default: 0.03]."
+)
 @click.option("--border-batch", type=click.IntRange(min=2), help="Faces in a border step [default: 16].")
-@click.option("--prompt", type=click.Choice(["face", "fixed", "random"]), default="face", show_default=True)
-@click.option("--seed", type=int, default=7, show_default=True)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--prompt",
+    type=click.Choice(["face", "fixed", "random"]),
+    default="face",
+    show_default=True,
+    help="The fake prompt speaks of this face, of none (fixed) or of a random one.",
+)
+@click.option("--seed", type=int, default=7, show_default=True, help="Of all that is drawn by chance.")
+@device_option
 @click.option("--resume", is_flag=True, help="Go on where a killed training of the same options stopped.")
 @store_options
 @debug_option

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from forensics.cli.options import debug_option
+from forensics.cli.options import debug_option, device_option
 
 _POSITIVE_NUMBER = click.FloatRange(min=0, min_open=True)
 
 
-@click.command("code")
+@click.command("code", short_help="Train CoDE on real and generated pictures.")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -20,8 +20,14 @@ _POSITIVE_NUMBER = click.FloatRange(min=0, min_open=True)
     required=True,
     help="Folder of the training; must be new or empty.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), default=150, show_default=True)
-@click.option("--warmup-epochs", type=click.IntRange(min=0), default=5, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1), default=150, show_default=True, help="The most epochs.")
+@click.option(
+    "--warmup-epochs",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="Epochs in which the learning rate climbs.",
+)
 @click.option(
     "--epoch-steps",
     type=click.IntRange(min=1),
@@ -35,7 +41,13 @@ _POSITIVE_NUMBER = click.FloatRange(min=0, min_open=True)
     help="Pairs in a step, eight views each.",
 )
 @click.option("--lr", type=_POSITIVE_NUMBER, default=2e-3, show_default=True, help="Highest learning rate.")
-@click.option("--weight-decay", type=click.FloatRange(min=0), default=2e-5, show_default=True)
+@click.option(
+    "--weight-decay",
+    type=click.FloatRange(min=0),
+    default=2e-5,
+    show_default=True,
+    help="How strongly the weights are drawn to zero.",
+)
 @click.option(
     "--patience",
     type=click.IntRange(min=1),
@@ -43,7 +55,13 @@ _POSITIVE_NUMBER = click.FloatRange(min=0, min_open=True)
     show_default=True,
     help="Epochs without a better validation AUC that end the training.",
 )
-@click.option("--temperature", type=_POSITIVE_NUMBER, default=0.1, show_default=True)
+@click.option(
+    "--temperature",
+    type=_POSITIVE_NUMBER,
+    default=0.1,
+    show_default=True,
+    help="That of the loss: the lower, the more the nearest other views count.",
+)
 @click.option(
     "--positive",
     type=click.Choice(["permuted", "same"]),
@@ -80,8 +98,14 @@ _POSITIVE_NUMBER = click.FloatRange(min=0, min_open=True)
     show_default=True,
     help="Processes that prepare pictures; they do not change the result.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=42,
+    show_default=True,
+    help="Of all that is drawn by chance.",
+)
+@device_option
 @click.option("--resume", is_flag=True, help="Go on where a killed training of the same options stopped.")
 @debug_option
 def train_code(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command("verify")
+@click.command("verify", short_help="Check the outputs of an analysis, or repeat it.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--evidence", type=click.Path(path_type=Path), help="The evidence, if not beside the folder.")
 @click.option(

@@ -26,18 +26,16 @@ MEGABYTE = 1_000_000
 
 def _options(command: Command) -> Command:
     """The options every verb has."""
-    as_json = click.option(
-        "--json", "as_json", is_flag=True, help="Write the result as JSON to standard output."
-    )
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
     return as_json(store_options(debug_option(command)))
 
 
-@click.group("weights")
+@click.group("weights", short_help="List, fetch, verify and move weight files.")
 def weights_group() -> None:
     """List, fetch, verify, import and export the weight files."""
 
 
-@weights_group.command("list")
+@weights_group.command("list", short_help="Show every known weight.")
 @_options
 def list_weights(as_json: bool, offline: bool, cache_dir: Path | None) -> None:
     """Show every known weight: whether it is here, its size, licence, users and sources."""
@@ -46,7 +44,7 @@ def list_weights(as_json: bool, offline: bool, cache_dir: Path | None) -> None:
     _show_plan(list(planned.values()), as_json)
 
 
-@weights_group.command("fetch")
+@weights_group.command("fetch", short_help="Fetch weights into the cache.")
 @click.argument("names", nargs=-1, required=True)
 @click.option("--plan", "plan_only", is_flag=True, help="Show sizes, licences and sources; fetch nothing.")
 @_options
@@ -80,7 +78,7 @@ def fetch_weights(
         )
 
 
-@weights_group.command("verify")
+@weights_group.command("verify", short_help="Hash the weights that are here again.")
 @_options
 def verify_weights(as_json: bool, offline: bool, cache_dir: Path | None) -> None:
     """Hash every weight that is here again and compare."""
@@ -99,7 +97,7 @@ def verify_weights(as_json: bool, offline: bool, cache_dir: Path | None) -> None
         click.echo("no weights are here yet; `forensics weights fetch NAME`")
 
 
-@weights_group.command("import")
+@weights_group.command("import", short_help="Take a file or a bundle into the cache.")
 @click.argument("name_or_bundle")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @_options
@@ -123,7 +121,7 @@ def import_weights(
     _show_files(imported, as_json)
 
 
-@weights_group.command("export")
+@weights_group.command("export", short_help="Write cached weights into a bundle.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("names", nargs=-1)
 @_options
