@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import time
 from datetime import UTC, datetime
 from importlib import metadata
@@ -27,6 +28,8 @@ _VERSIONED = (
     "onnxruntime",
     "c2pa-python",
 )
+_EXTRA = re.compile(r"""(?P<name>[\w.-]+).*\bextra\s*==\s*["'](?P<extra>[\w-]+)["']""")
+_FOR_DEVELOPERS = ("test", "dev")
 
 
 def tool_version() -> str:
@@ -36,13 +39,24 @@ def tool_version() -> str:
 
 def package_versions() -> dict[str, str | None]:
     """The versions of the packages results depend on; `None` for one that is not installed."""
-    versions: dict[str, str | None] = {}
-    for name in _VERSIONED:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
-    return versions
+    return {name: installed_version(name) for name in _VERSIONED}
+
+
+def installed_version(name: str) -> str | None:
+    """The version of the distribution `name`, `None` where it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def extras() -> dict[str, tuple[str, ...]]:
+    """The distributions of each optional extra of this tool, as its own metadata declares them."""
+    found: dict[str, list[str]] = {}
+    for requirement in metadata.requires(DISTRIBUTION) or ():
+        if (match := _EXTRA.match(requirement)) is not None and match["extra"] not in _FOR_DEVELOPERS:
+            found.setdefault(match["extra"], []).append(match["name"])
+    return {extra: tuple(names) for extra, names in found.items()}
 
 
 def device_name(device: torch.device) -> str:

@@ -31,13 +31,18 @@ def doctor_command(offline: bool, cache_dir: Path | None) -> ExitCode:
 
 
 def _check_packages() -> bool:
-    from forensics.run_facts import package_versions, tool_version
+    from forensics.run_facts import extras, package_versions, tool_version
 
     click.echo(
         f"ok       forensics {tool_version()}, Python {platform.python_version()}, {platform.platform()}"
     )
-    for name, version in package_versions().items():
+    versions = package_versions()
+    optional = {name for names in extras().values() for name in names}
+    for name, version in versions.items():
+        if name in optional:
+            continue
         click.echo(f"{'ok' if version else 'MISSING':8} {name} {version or '- pip install ' + name}")
+    _tell_extras()
     broken = False
     for name in _FRAGILE_IMPORTS:
         try:
@@ -50,6 +55,20 @@ def _check_packages() -> bool:
                 f"BROKEN   {name} does not import ({reason}); reinstall in a fresh virtual environment"
             )
     return broken
+
+
+def _tell_extras() -> None:
+    """What may be installed besides, and what need not be."""
+    from forensics.run_facts import extras, installed_version
+
+    for extra, names in extras().items():
+        absent = [name for name in names if installed_version(name) is None]
+        if absent:
+            click.echo(f"optional the extra {extra} is not here: pip install {' '.join(absent)}")
+        else:
+            shown = ", ".join(f"{name} {installed_version(name)}" for name in names)
+            click.echo(f"ok       extra {extra}: {shown}")
+    click.echo("note     no browser is needed: any shows report.html, which is one file")
 
 
 def _check_devices() -> None:

@@ -54,7 +54,8 @@ class ForensicsGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             code = super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            # click also ends quietly when whoever read the output stops reading.
             raise
         except (ForensicsError, VideoError, WeightsError, FaceError) as error:
             self._stop(ctx, error, str(error))

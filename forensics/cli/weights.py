@@ -153,16 +153,21 @@ def _show_plan(planned: Sequence[PlannedFetch], as_json: bool) -> None:
     if as_json:
         _show_json([_plan_record(step) for step in planned])
         return
-    rows = [("NAME", "HERE", "SIZE", "LICENCE", "USED BY", "SOURCES")]
+    made_into = {raw: step.spec.name for step in planned for raw in step.spec.raw_names}
+    rows = [("NAME", "HERE", "SIZE", "USED BY")]
+    below = [["licence, sources"]]
     for step in planned:
         spec = step.spec
-        licence = spec.licence if spec.commercial_use else f"{spec.licence} (no commercial use)"
-        used_by = ", ".join(spec.used_by) or "-"
+        users = [*spec.used_by, *([f"converted to {made_into[spec.name]}"] if spec.name in made_into else [])]
         here = "yes" if step.present else "no"
-        rows.append((spec.name, here, _size(spec.size_bytes), licence, used_by, "; ".join(step.sources)))
+        rows.append((spec.name, here, _size(spec.size_bytes), ", ".join(users) or "-"))
+        below.append([spec.licence if spec.commercial_use else f"{spec.licence} (no commercial use)"])
+        below[-1] += step.sources
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
+    for row, lines in zip(rows, below, strict=True):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        for line in lines:
+            click.echo(f"    {line}")
     missing = [step.spec for step in planned if not step.present]
     known = sum(spec.size_bytes or 0 for spec in missing)
     unknown = sum(spec.size_bytes is None for spec in missing)
