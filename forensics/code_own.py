@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from forensics.checked import first_fault
 from forensics.code_heads import HeadKind
 from forensics.code_model import CROP_PIXELS
 from forensics.errors import UsageFault
@@ -98,9 +99,7 @@ def read_training(path: Path, kind: HeadKind) -> Training:
     try:
         training = TypeAdapter(Training).validate_python(json.loads(path.read_bytes()))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the whole file"
-        raise CorruptWeightsError(f"{path}: is damaged: {where}: {first['msg']}; {TRAIN_AGAIN}") from error
+        raise CorruptWeightsError(f"{path}: is damaged: {first_fault(error)}; {TRAIN_AGAIN}") from error
     except (ValueError, RecursionError) as error:
         raise CorruptWeightsError(f"{path}: is damaged: no JSON ({error}); {TRAIN_AGAIN}") from error
     if training.crop_pixels != CROP_PIXELS:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from forensics.calibration.record import KIND, SCHEMA_VERSION, Calibration
+from forensics.checked import first_fault
 from forensics.errors import CalibrationError, OutputError
 from forensics.report.json import to_plain
 from video.errors import printable
@@ -36,9 +37,7 @@ def load_calibration(path: Path) -> Calibration:
     try:
         return TypeAdapter(Calibration).validate_json(text, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "file"
-        raise CalibrationError(f"{name}: is damaged ({where}: {first['msg']}); make it again") from error
+        raise CalibrationError(f"{name}: is damaged ({first_fault(error)}); make it again") from error
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from forensics.checked import first_fault
 from forensics.errors import ReportError
 from forensics.report.json import FILE_NAME
 from forensics.report.model import SCHEMA_VERSION, Report
@@ -48,9 +49,7 @@ def read_checked(path: Path, kind: type[T], *, schema_version: str, remedy: str)
     try:
         return TypeAdapter(kind).validate_json(data, strict=True, extra="forbid")
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the whole file"
-        raise ReportError(f"{name}: is damaged: {where}: {first['msg']}; {remedy}") from error
+        raise ReportError(f"{name}: is damaged: {first_fault(error)}; {remedy}") from error
 
 
 def _check_version(plain: Any, name: str, expected: str) -> None:
