@@ -6,19 +6,15 @@ from pathlib import Path
 
 import media
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from command_line import run
 from stubs import StubDetector, stub_models
 
-from forensics.cli import main
 from forensics.errors import ExitCode
 from forensics.manifest import write_manifest
 from forensics.report.read import read_report
 
 TABLE = "frames.csv"
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [*map(str, arguments)])
 
 
 def use_stub_models(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,17 +11,18 @@ from pathlib import Path
 
 import media
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from command_line import assert_refused
+from command_line import run as command_line
 from stubs import StubDetector, stub_models
 
-from forensics.cli import main
 from forensics.errors import ExitCode
 from forensics.manifest import read_manifest
 from forensics.models import Models
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, ["analyze", *map(str, arguments)])
+    return command_line("analyze", *arguments)
 
 
 @pytest.fixture
@@ -37,14 +38,6 @@ def models(monkeypatch: pytest.MonkeyPatch) -> Callable[[Models], None]:
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     return media.h264(tmp_path / "clip.mp4", count=20)
-
-
-def assert_refused(result: Result, code: ExitCode, *words: str) -> None:
-    assert result.exit_code == code, result.output
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("forensics: ")
-    assert all(word in line for word in words), line
-    assert "Traceback" not in result.output
 
 
 def text_as_video(path: Path) -> Path:

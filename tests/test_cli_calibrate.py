@@ -9,14 +9,15 @@ from pathlib import Path
 import media
 import pytest
 from calibrations import FILES, normal_table, write_scores
-from click.testing import CliRunner, Result
+from click.testing import Result
+from command_line import assert_refused
+from command_line import run as command_line
 from stubs import StubDetector, stub_models
 
 from forensics.aggregate import Reason
 from forensics.calibration import crossval
 from forensics.calibration.file import load_calibration
 from forensics.calibration.reports import read_reports, setup_of, video_score
-from forensics.cli import main
 from forensics.errors import CalibrationError, ExitCode, ReportError
 from forensics.pipeline import analyze_video
 from forensics.report.json import FILE_NAME, write_json
@@ -85,14 +86,7 @@ def material(tmp_path: Path, report: Report) -> Path:
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, ["calibrate", *map(str, arguments)])
-
-
-def assert_refused(result: Result, code: ExitCode, *words: str) -> None:
-    assert result.exit_code == code, result.output
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("forensics: ")
-    assert all(word in line for word in words), line
+    return command_line("calibrate", *arguments)
 
 
 def test_a_table_and_a_report_give_a_calibration_bound_to_its_weights(tmp_path: Path, report: Report) -> None:

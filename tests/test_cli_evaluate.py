@@ -6,26 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from command_line import assert_refused, run
 from PIL import Image
 from stubs import OneFace, OneIdentity
 
 from face.detect import detector_names
 from face.embed import embedder_names
 from face.facts import DetectorFacts
-from forensics.cli import main
 from forensics.errors import ExitCode
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def assert_refused(result: Result, code: ExitCode, *words: str) -> None:
-    assert result.exit_code == code, result.output
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("forensics: ")
-    assert all(word in line for word in words), line
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import media
 import open_clip
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from command_line import assert_refused, run
 from open_clip.model import CLIP
 from stubs import OneFace
 from tiny import tiny_clip
@@ -19,7 +19,6 @@ from tiny_towers import CANVAS, NAME, Colours, evidence_of, tiny_config, tiny_st
 
 from face.embed import embedder_facts
 from forensics.backbones import BACKBONES, PUBLISHED, STARTER
-from forensics.cli import main
 from forensics.data.cache import CacheMismatchError, read_spec, write_spec
 from forensics.data.tools import analysis_tools
 from forensics.detector import LoadOptions
@@ -40,17 +39,6 @@ from weights.errors import CorruptWeightsError
 from weights.registry import DEFAULT
 from weights.sources import Starter
 from weights.store import Store
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [*map(str, arguments)])
-
-
-def assert_refused(result: Result, code: ExitCode, *words: str) -> None:
-    assert result.exit_code == code, result.output
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("forensics: ")
-    assert all(word in line for word in words), line
 
 
 @pytest.fixture
