@@ -30,9 +30,17 @@ BY_NAME: Mapping[str, float] = MappingProxyType(
         "pitch_degrees": 2.0,
     }
 )
-# What follows from the platform itself, not from the evidence.
+# What follows from the platform itself, not from the evidence. Pictures are drawn from boxes and chosen by
+# scores: they have no tolerance, but the rows they stand for have.
 PLATFORM_FIELDS = frozenset(
-    {"tool_version", "settings.device", "evidence.decoded_frames_sha256", "evidence.c2pa"}
+    {
+        "tool_version",
+        "settings.device",
+        "evidence.decoded_frames_sha256",
+        "evidence.c2pa",
+        "pictures",
+        "heatmaps",
+    }
 )
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, cast, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 import forensics.detectors
@@ -82,6 +84,14 @@ class Detector(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class FaceInputs:
+    """Faces as a detector takes them: `crops` [K,3,S,S] uint8 RGB and raw `identities` [K,D] float32."""
+
+    crops: torch.Tensor
+    identities: torch.Tensor
+
+
 @runtime_checkable
 class WithOptions(Protocol):
     """A detector that `prompt`, `weights` or `head` mean something to.
@@ -90,6 +100,22 @@ class WithOptions(Protocol):
     """
 
     options: LoadOptions
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A face detector that can say where in a face's picture its score came from, by `explanation`."""
+
+    name: str
+    explanation: str
+
+    def inputs(self, evidence: Evidence, chosen: npt.NDArray[np.intp]) -> FaceInputs:
+        """What it scores the `chosen` [K] faces of the evidence by."""
+        ...
+
+    def explain(self, inputs: FaceInputs) -> torch.Tensor:
+        """[K,h,w] float32 heat of each face over its crop, at least 0; only the shape of a map counts."""
+        ...
 
 
 class DetectorModule(Protocol):

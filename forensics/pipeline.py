@@ -18,6 +18,7 @@ from forensics.models import Models
 from forensics.prefetch import prefetched
 from forensics.progress import Progress, no_progress
 from forensics.report.facts import NO_CASE, CaseFacts, storable
+from forensics.report.heatmaps import HeatmapKeeper
 from forensics.report.model import (
     CALIBRATION_NOTE,
     SCHEMA_VERSION,
@@ -58,7 +59,9 @@ def analyze_video(
     tracker = Tracker(TrackSettings(same_person_similarity=same_person))
     manual = ManualFaces(settings.manual_faces)
     failures: dict[str, str] = {}
-    keeper = PictureKeeper(_ranking_detector(models)) if settings.pictures else None
+    ranking = _ranking_detector(models)
+    keeper = PictureKeeper(ranking) if settings.pictures else None
+    heat = HeatmapKeeper(models.detectors[ranking]) if settings.pictures and ranking else None
     chunks: list[ScoredChunk] = []
     with open_video(
         path, sampling=settings.sampling, limits=settings.limits, backend=settings.backend
@@ -72,6 +75,8 @@ def analyze_video(
                 chunk = score_chunk(evidence, models, failures)
                 if keeper is not None:
                     keeper.add(evidence, chunk.scores)
+                if heat is not None:
+                    heat.add(evidence, chunk.scores)
                 chunks.append(chunk)
                 done += len(batch)
                 progress(done, expected)
@@ -91,6 +96,7 @@ def analyze_video(
         *(_detector_run(detector, failures, whole, settings) for detector in models.detectors.values()),
         *models.not_run,
     )
+    heatmaps, unexplained = ((), ()) if heat is None else heat.heatmaps(tracks, runs)
     file_name = storable(path.name)
     return Report(
         schema_version=SCHEMA_VERSION,
@@ -114,10 +120,11 @@ def analyze_video(
         verdict=conclude(runs),
         calibration=CALIBRATION_NOTE,
         calibrated=None,
-        warnings=delivery.warnings + _unused(manual),
+        warnings=delivery.warnings + _unused(manual) + unexplained,
         frames=whole.frame_rows(failures),
         faces=whole.face_rows(failures),
         pictures=() if keeper is None else keeper.pictures(tracks),
+        heatmaps=heatmaps,
         run=clock.facts(models.device),
     )
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -114,6 +114,8 @@ class RepDFD(nn.Module):
     ) -> None:
         super().__init__()
         self.image_tower = image_tower
+        # Of a Vision Transformer, as all of CLIP's here are.
+        self.patch_pixels = cast("tuple[int, int]", image_tower.patch_size)[0]
         self.reprogram = reprogram
         self.face2text = face2text
         self.logit_scale = nn.Parameter(logit_scale.detach().clone().float())
@@ -126,8 +128,11 @@ class RepDFD(nn.Module):
 
     def logits(self, image_features: torch.Tensor, identities: torch.Tensor) -> torch.Tensor:
         """Unit image features [N,D] and raw identities [N,E] -> logits [N,2]."""
-        text = self.face2text(identities)
-        return self.logit_scale.exp() * torch.einsum("nd,nkd->nk", image_features, text)
+        return self.compare(image_features, self.face2text(identities))
+
+    def compare(self, image_features: torch.Tensor, text_features: torch.Tensor) -> torch.Tensor:
+        """Unit image features [N,D] and unit text features [N,2,D] -> logits [N,2]."""
+        return self.logit_scale.exp() * torch.einsum("nd,nkd->nk", image_features, text_features)
 
     def forward(self, crops: torch.Tensor, identities: torch.Tensor) -> torch.Tensor:
         return self.logits(self.image_features(crops), identities)

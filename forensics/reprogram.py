@@ -16,7 +16,8 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 def squash(crops: torch.Tensor, side_pixels: int) -> torch.Tensor:
     """Resize [N,3,H,W] uint8 crops to [N,3,S,S] float32 in [0,1], antialiased bilinear, aspect not kept.
 
-    What torchvision's Resize does by default; crops of that very size pass through unchanged.
+    What torchvision's Resize does by default; crops of that very size pass through unchanged, and so do the
+    gradients of crops given as floats in 0..255.
     """
     scaled = crops.float() / 255
     if crops.shape[-2:] == (side_pixels, side_pixels):
@@ -43,7 +44,8 @@ class BorderReprogram(nn.Module):
         self.face_pixels = int(canvas_pixels * PUBLISHED_FACE_RATIO) if face_pixels is None else face_pixels
         if not 0 < self.face_pixels <= canvas_pixels:
             raise ValueError(f"a face of {self.face_pixels} px does not fit a canvas of {canvas_pixels} px")
-        before = (canvas_pixels - self.face_pixels) // 2
+        # The face's upper left corner lies this far inside the canvas.
+        self.offset_pixels = before = (canvas_pixels - self.face_pixels) // 2
         after = canvas_pixels - self.face_pixels - before
         self._padding = (before, after, before, after)
         inside = torch.ones(1, self.face_pixels, self.face_pixels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from face.types import CropSpec
 from forensics import backbones
 from forensics import repdfd_official as official
 from forensics.aggregate import Thresholds
-from forensics.detector import WEIGHT_VARIANTS, LoadOptions, Scope
+from forensics.attribution import METHOD, integrated_gradients, patch_heat
+from forensics.detector import WEIGHT_VARIANTS, FaceInputs, LoadOptions, Scope
 from forensics.errors import ForensicsError, UsageFault
 from forensics.evidence import Evidence
 from forensics.face2text import PromptMode, random_identities
@@ -30,6 +32,7 @@ from forensics.repdfd import (
     read_config,
     read_tensors,
 )
+from forensics.reprogram import squash
 from forensics.scores import Abstention, FrameScores, ScoreKind, abstain_where_not_finite
 from weights.errors import CorruptWeightsError
 from weights.results import WeightFile, user_file
@@ -67,6 +70,7 @@ class RepDFDDetector:
 
     name = "repdfd"
     scope = Scope.FACE
+    explanation = METHOD
 
     def __init__(
         self, model: RepDFD, setup: Setup, weights: tuple[WeightFile, ...], options: LoadOptions
@@ -93,9 +97,9 @@ class RepDFDDetector:
         score = np.full(len(abstained), np.nan)
         scored = np.flatnonzero([reason is None for reason in abstained])
         if len(scored):
-            crops = evidence.crops(self._crop).data[scored]
+            faces = self.inputs(evidence, scored)
             with torch.inference_mode():
-                logits = self._model(crops, self._identities(evidence, scored)).double().cpu().numpy()
+                logits = self._model(faces.crops, faces.identities).double().cpu().numpy()
             score[scored] = logits[:, 1] - logits[:, 0]
         score, abstained = abstain_where_not_finite(score, abstained)
         return FrameScores(
@@ -108,6 +112,35 @@ class RepDFDDetector:
             track=evidence.track,
             abstained=abstained,
         )
+
+    def inputs(self, evidence: Evidence, chosen: npt.NDArray[np.intp]) -> FaceInputs:
+        """The crops and identities that the `chosen` [K] faces are scored by."""
+        return FaceInputs(evidence.crops(self._crop).data[chosen], self._identities(evidence, chosen))
+
+    def explain(self, inputs: FaceInputs) -> torch.Tensor:
+        """[K,F,F] float32 heat over each face as the tower sees it, F pixels wide, one value for each patch.
+
+        It says where the pixels are whose detail moved the score; the identity is held as it is.
+        """
+        model, reprogram = self._model, self._model.reprogram
+        with torch.no_grad():
+            text = model.face2text(inputs.identities)
+        faces = squash(inputs.crops, reprogram.face_pixels) * 255
+        found = [
+            integrated_gradients(partial(self._score_against, words), face.unsqueeze(0))
+            for face, words in zip(faces, text, strict=True)
+        ]
+        return patch_heat(
+            torch.cat(found),
+            patch_pixels=model.patch_pixels,
+            offset_pixels=reprogram.offset_pixels,
+        )
+
+    def _score_against(self, words: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+        """[N,3,F,F] float32 faces in 0..255 and [2,D] text features -> [N] scores."""
+        features = self._model.image_features(faces)
+        logits = self._model.compare(features, words.expand(len(faces), -1, -1))
+        return logits[:, 1] - logits[:, 0]
 
     def _identities(self, evidence: Evidence, chosen: npt.NDArray[np.intp]) -> torch.Tensor:
         if self.embedder not in evidence.identities:

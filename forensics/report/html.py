@@ -18,7 +18,7 @@ from markupsafe import Markup
 from forensics.aggregate import Label, TrackFinding
 from forensics.identity_handover import SIGNAL_NOTE
 from forensics.report.json import to_plain
-from forensics.report.model import FacePicture, FaceRow, Person, Report, person_name
+from forensics.report.model import FaceHeatmap, FacePicture, FaceRow, Person, Report, person_name
 from forensics.report.timeline import HEIGHT, WIDTH, Timeline, timeline
 from forensics.report.words import (
     abstention_words,
@@ -45,6 +45,15 @@ class Shot:
 
 
 @dataclass(frozen=True)
+class Heat:
+    """A heatmap with the row of its face and that face's score."""
+
+    picture: FaceHeatmap
+    row: FaceRow
+    score: float | None
+
+
+@dataclass(frozen=True)
 class Card:
     """One person's part of the page; `finding` is that of the first face detector that ran."""
 
@@ -54,6 +63,7 @@ class Card:
     most: tuple[Shot, ...]
     least: tuple[Shot, ...]
     abstentions: tuple[tuple[str, int], ...]
+    heatmap: Heat | None
 
 
 def write_html(report: Report, folder: Path) -> Path:
@@ -96,6 +106,11 @@ def cards(report: Report) -> tuple[Card, ...]:
     seen: defaultdict[int, dict[int, FaceRow]] = defaultdict(dict)
     for row in report.faces:
         seen[row.track][row.frame_index] = row
+    heats = {
+        heat.track: Heat(heat, of_heat, _score(of_heat, heat.detector))
+        for heat in report.heatmaps
+        if (of_heat := seen[heat.track].get(heat.frame_index))
+    }
     made = []
     for person in report.people:
         findings = tuple(
@@ -103,9 +118,9 @@ def cards(report: Report) -> tuple[Card, ...]:
         )
         detector = findings[0].detector if findings else ""
         shots = [
-            Shot(picture, row, _score(row, detector))
+            Shot(picture, shown, _score(shown, detector))
             for picture in report.pictures
-            if picture.track == person.id and (row := seen[person.id].get(picture.frame_index))
+            if picture.track == person.id and (shown := seen[person.id].get(picture.frame_index))
         ]
         ranked = sorted(
             (shot for shot in shots if shot.score is not None), key=lambda shot: shot.score or 0.0
@@ -124,6 +139,7 @@ def cards(report: Report) -> tuple[Card, ...]:
                 most=tuple(reversed(ranked[-SHOWN_EXTREMES:])),
                 least=tuple(ranked[:SHOWN_EXTREMES]),
                 abstentions=tuple(sorted(reasons.items())),
+                heatmap=heats.get(person.id),
             )
         )
     return tuple(sorted(made, key=_suspicion))

@@ -179,6 +179,22 @@ class FacePicture:
 
 
 @dataclass(frozen=True)
+class FaceHeatmap:
+    """Where in one person's most suspicious face a detector's score came from, by `method`; no proof.
+
+    Both are small JPEGs, base64: the face as the detector sees it, and the same under the colours of the
+    heat, from none to the most of this one face.
+    """
+
+    track: int
+    frame_index: int
+    detector: str
+    method: str
+    crop_jpeg_base64: str
+    overlay_jpeg_base64: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The video's outcome: that of the face detectors, or of the whole-frame ones where no other ran.
 
@@ -233,6 +249,7 @@ class Report:
     frames: tuple[FrameRow, ...]
     faces: tuple[FaceRow, ...]
     pictures: tuple[FacePicture, ...]
+    heatmaps: tuple[FaceHeatmap, ...]
     run: RunFacts
 
 

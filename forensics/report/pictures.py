@@ -70,7 +70,7 @@ class PictureKeeper:
         for number, track in enumerate(evidence.track.tolist()):
             score = None if ranking is None else float(ranking.score[number])
             known = score is not None and np.isfinite(score)
-            kept = _Kept(frames[number], score if known else None, _jpeg(crops[number]))
+            kept = _Kept(frames[number], score if known else None, jpeg(crops[number]))
             self._albums[track].add(kept)
 
     def pictures(self, tracks: Tracks) -> tuple[FacePicture, ...]:
@@ -108,7 +108,8 @@ def _frame(kept: _Kept) -> int:
     return kept.frame_index
 
 
-def _jpeg(rgb: npt.NDArray[np.uint8]) -> bytes:
+def jpeg(rgb: npt.NDArray[np.uint8]) -> bytes:
+    """An [H,W,3] uint8 RGB picture as JPEG, the same bytes for the same picture."""
     _, data = cv2.imencode(
         ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     )
