@@ -58,7 +58,7 @@ def analyze(
         return analysed()
     with output_folder(Path(out), overwrite=overwrite) as folder:
         report = analysed()
-        write_outputs(report, folder)
+        write_outputs(report, folder, also=extras.renderings)
         write_extras(extras, report, Path(video), folder, settings=settings)
         write_manifest(folder, report.evidence)
     return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from forensics.custody import output_folder
@@ -10,22 +11,25 @@ from forensics.manifest import FILE_NAME as MANIFEST
 from forensics.manifest import ListedFile, listed, read_manifest, write_manifest
 from forensics.report.json import FILE_NAME
 from forensics.report.model import Report
-from forensics.report.outputs import render
+from forensics.report.outputs import check_optional, render
 from forensics.report.read import read_report
 from video.errors import printable
 
 
-def render_again(folder: Path) -> Report:
+def render_again(folder: Path, *, also: Sequence[str] = ()) -> Report:
     """Write everything that is rendered from `folder`/report.json anew, and the manifest.
+
+    `also` names outputs of `outputs.OPTIONAL`.
 
     Outputs that need the evidence stay as they are, listed with the digests they had. A report that is
     not the one in the manifest is refused: a new manifest would vouch for it. Raises ReportError,
-    TamperedError and OutputError.
+    TamperedError, OutputError, and UsageFault where what an optional output needs is not installed.
     """
+    check_optional(also)
     report = read_report(folder)
     kept = _kept(folder)
     with output_folder(folder, overwrite=True) as staging:
-        render(report, staging)
+        render(report, staging, also=also)
         write_manifest(staging, report.evidence, kept=kept)
     return report
 

@@ -10,6 +10,7 @@ import click
 from forensics.cli.options import (
     case_of,
     case_options,
+    chosen_renderings,
     debug_option,
     face_options,
     model_options,
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     help="A calibration file of `forensics calibrate`: adds likelihood ratios.",
 )
 @click.option("--annotate", is_flag=True, help="Write annotated.mp4 too: boxes, names and scores.")
+@click.option("--pdf", is_flag=True, help="Write report.pdf too (needs the extra `pdf`).")
+@click.option("--parquet", is_flag=True, help="Write frames.parquet too (needs the extra `parquet`).")
 @click.option("--save-faces", is_flag=True, help="Write the report's pictures of faces to faces/ too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON instead of the summary.")
 @sampling_options
@@ -61,6 +64,8 @@ def analyze_command(
     calibration: Path | None,
     annotate: bool,
     save_faces: bool,
+    pdf: bool,
+    parquet: bool,
     as_json: bool,
     offline: bool,
     cache_dir: Path | None,
@@ -78,10 +83,13 @@ def analyze_command(
 
     case = case_of(options)
     settings = settings_of(options)
-    extras = Extras(annotate=annotate, save_faces=save_faces)
+    extras = Extras(
+        annotate=annotate, save_faces=save_faces, renderings=chosen_renderings(pdf=pdf, parquet=parquet)
+    )
     check_extras(extras, settings)
     if output is None and extras != Extras():
-        raise UsageFault("--annotate and --save-faces write files; name a folder for them with -o")
+        options_that_write = "--annotate, --save-faces, --pdf and --parquet"
+        raise UsageFault(f"{options_that_write} write files; name a folder for them with -o")
     report = run_analysis(
         video,
         output,

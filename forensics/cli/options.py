@@ -262,5 +262,14 @@ def settings_of(options: dict[str, Any]) -> AnalysisSettings:
     )
 
 
+def chosen_renderings(*, pdf: bool, parquet: bool) -> tuple[str, ...]:
+    """The names of the optional outputs that were asked for."""
+    from forensics.report import parquet as as_parquet
+    from forensics.report import pdf as as_pdf
+
+    wanted = ((as_pdf.FILE_NAME, pdf), (as_parquet.FILE_NAME, parquet))
+    return tuple(name for name, asked in wanted if asked)
+
+
 def _chosen(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}

@@ -9,6 +9,7 @@ from pathlib import Path
 from forensics.errors import UsageFault
 from forensics.report.annotate import annotate
 from forensics.report.model import Report, person_name
+from forensics.report.outputs import check_optional
 from forensics.settings import AnalysisSettings
 
 FACES_FOLDER = "faces"
@@ -16,10 +17,14 @@ FACES_FOLDER = "faces"
 
 @dataclass(frozen=True)
 class Extras:
-    """`annotate`: the evidence with boxes and scores as a video; `save_faces`: the pictures as files."""
+    """`annotate`: the evidence with boxes and scores as a video; `save_faces`: the pictures as files.
+
+    `renderings` are names of `outputs.OPTIONAL`.
+    """
 
     annotate: bool = False
     save_faces: bool = False
+    renderings: tuple[str, ...] = ()
 
 
 NO_EXTRAS = Extras()
@@ -39,6 +44,7 @@ def check_extras(extras: Extras, settings: AnalysisSettings) -> None:
     """Raise UsageFault for what cannot be written with these settings."""
     if extras.save_faces and not settings.pictures:
         raise UsageFault("--save-faces and --no-crops exclude each other; choose one")
+    check_optional(extras.renderings)
 
 
 def write_faces(report: Report, folder: Path) -> None:

@@ -29,6 +29,8 @@ from forensics.report.words import (
 )
 
 FILE_NAME = "report.html"
+# Of an A4 sheet, what the margins and the axis leave.
+PRINT_WIDTH = 630.0
 SHOWN_OVER_TIME = 8
 SHOWN_EXTREMES = 3
 # Beyond so many, one colour and dash would stand for two people; the names still tell them apart.
@@ -72,9 +74,13 @@ def write_html(report: Report, folder: Path) -> Path:
     return path
 
 
-def render_html(report: Report) -> str:
-    """The page. Everything that comes from the evidence or the user is escaped by the template."""
-    drawn = timeline(report)
+def render_html(report: Report, *, printed: bool = False) -> str:
+    """The page. Everything that comes from the evidence or the user is escaped by the template.
+
+    `printed` draws the charts for a sheet of paper, in PRINT_WIDTH pixels that nothing stretches.
+    """
+    width = PRINT_WIDTH if printed else WIDTH
+    drawn = timeline(report, width=width)
     style, script = _asset("report.css"), _asset("report.js")
     page = _environment().from_string(_asset("report.html.j2"))
     return page.render(
@@ -95,7 +101,8 @@ def render_html(report: Report) -> str:
         script=Markup(script),
         policy=_policy(style, script),
         panel_height=HEIGHT,
-        panel_width=WIDTH,
+        panel_width=width,
+        chart_style=Markup(_asset("chart_print.css")) if printed else None,
         handover_note=SIGNAL_NOTE,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 from forensics.report.model import DetectorScore, FaceRow, FrameRow, Report, person_name
@@ -38,20 +39,23 @@ def write_table(report: Report, folder: Path) -> Path:
     Empty means not given: a whole frame has no person and no box.
     """
     path = folder / FILE_NAME
-    frames = {row.frame_index: row for row in report.frames}
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        for face in report.faces:
-            person = (face.track, person_name(face.track))
-            for score in face.scores:
-                place = _place(frames[face.frame_index])
-                writer.writerow([inert(cell) for cell in (*place, *person, *_said(score), *_face(face))])
-        for frame in report.frames:
-            for score in frame.scores:
-                row = (*_place(frame), *NOBODY, *_said(score), *NO_FACE)
-                writer.writerow([inert(cell) for cell in row])
+        writer.writerows([inert(cell) for cell in row] for row in table_rows(report))
     return path
+
+
+def table_rows(report: Report) -> Iterator[tuple[object, ...]]:
+    """The rows of the table, a cell for each of COLUMNS, `None` for what is not given."""
+    frames = {row.frame_index: row for row in report.frames}
+    for face in report.faces:
+        person = (face.track, person_name(face.track))
+        for score in face.scores:
+            yield (*_place(frames[face.frame_index]), *person, *_said(score), *_face(face))
+    for frame in report.frames:
+        for score in frame.scores:
+            yield (*_place(frame), *NOBODY, *_said(score), *NO_FACE)
 
 
 def _place(frame: FrameRow) -> tuple[object, ...]:

@@ -84,7 +84,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Timeline:
-    """All panels over the same span of time; `cuts` are shot boundaries between 0 and WIDTH."""
+    """All panels over the same span of time; `cuts` are shot boundaries between 0 and the width."""
 
     first_seconds: float
     last_seconds: float
@@ -93,12 +93,12 @@ class Timeline:
     panels: tuple[Panel, ...]
 
 
-def timeline(report: Report) -> Timeline | None:
-    """The timeline of a report, `None` for one of fewer than two frames."""
+def timeline(report: Report, *, width: float = WIDTH) -> Timeline | None:
+    """The timeline of a report from 0 to `width`, `None` for one of fewer than two frames."""
     if len(report.frames) < 2:
         return None
     first, last = report.frames[0].pts_seconds, report.frames[-1].pts_seconds
-    drawing = _Drawing(first, max(last, first + 1e-3))
+    drawing = _Drawing(first, max(last, first + 1e-3), width)
     panels = [drawing.panel(report, run) for run in report.detectors if run.finding is not None]
     identity = drawing.identity_panel(report)
     shown = [panel for panel in (*panels, *identity) if panel.lines]
@@ -110,9 +110,10 @@ def timeline(report: Report) -> Timeline | None:
 class _Drawing:
     first: float
     last: float
+    width: float
 
     def x(self, seconds: float) -> float:
-        return round((seconds - self.first) / (self.last - self.first) * WIDTH, 1)
+        return round((seconds - self.first) / (self.last - self.first) * self.width, 1)
 
     def time_ticks(self) -> tuple[tuple[float, str], ...]:
         span = self.last - self.first
@@ -185,7 +186,8 @@ class _Drawing:
             place = f"{self.x(point.seconds):g} {_y(point.value, low, high):g}"
             broken = number == 0 or point.seconds - shown[number - 1].seconds > longest
             path.append(f"{'M' if broken else 'L'}{place}")
-            dots.append(f"M{place}h0")
+            # Not of length 0, which some printers of SVG leave out.
+            dots.append(f"M{place}h.01")
         ticks = "".join(f"M{self.x(point.seconds):g} {HEIGHT - 6:g}v6" for point in silent[:MAX_POINTS])
         kept = sorted((*shown, *silent[:MAX_POINTS]), key=lambda point: point.seconds)
         return Line(name, track, tuple(kept), "".join(path), "".join(dots), ticks)
