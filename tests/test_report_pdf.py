@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from outputs import analysed_clip, run, use_stub_models
+from PIL import ImageFile
 from reports import report_of
 
 from forensics.errors import ExitCode, UsageFault
@@ -29,7 +30,6 @@ def palette(asset: str, rule: str) -> dict[str, str]:
 
 
 def can_print() -> None:
-    pytest.importorskip("weasyprint", reason="report.pdf is NOT TESTED: the extra `pdf` is not installed")
     try:
         check_pdf()
     except UsageFault as error:
@@ -120,3 +120,8 @@ def test_the_command_line_writes_a_pdf_and_lists_it(tmp_path: Path, monkeypatch:
     assert result.exit_code == ExitCode.DONE, result.output
     assert FILE_NAME in result.output
     assert run("verify", out).exit_code == ExitCode.DONE
+
+
+def test_writing_a_pdf_does_not_make_broken_pictures_readable() -> None:
+    can_print()
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is False

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from PIL import ImageFile
+
 from forensics.errors import UsageFault
 from forensics.report.html import render_html
 from forensics.report.model import Report
@@ -21,12 +23,16 @@ NO_PANGO = (
 
 def check_pdf() -> None:
     """Raise UsageFault where weasyprint or the Pango it needs is not installed."""
+    lenient = ImageFile.LOAD_TRUNCATED_IMAGES
     try:
         import weasyprint  # noqa: F401
     except ImportError as error:
         raise UsageFault(NOT_INSTALLED) from error
     except OSError as error:
         raise UsageFault(NO_PANGO.format(cause=" ".join(str(error).split())[:120])) from error
+    finally:
+        # Its import tells Pillow to fill up broken pictures, evidence too, for the whole process.
+        ImageFile.LOAD_TRUNCATED_IMAGES = lenient
 
 
 def write_pdf(report: Report, folder: Path) -> Path:
