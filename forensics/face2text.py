@@ -13,6 +13,9 @@ from torch.nn import functional
 REAL_PROMPT = "A real photo of a person"
 FAKE_PROMPT = "A fake photo of a FE person"
 FIXED_FAKE_PROMPT = "A fake photo of a person"
+# This project's own addition, for faces that no camera saw. Nobody is in such a picture, so no identity is
+# in the prompt.
+GENERATED_PROMPT = "A generated photo of a person"
 PSEUDO_WORD = "fe"
 
 
@@ -52,7 +55,7 @@ def pseudo_word_index() -> int:
 
 
 class Face2Text(nn.Module):
-    """Turns raw identity embeddings into the text features of the real and the fake prompt.
+    """Turns raw identity embeddings into the prompts' text features: real, fake and, by choice, generated.
 
     `projection` is the linear map without bias from the embedding to the pseudo-word; a word narrower
     than the token width is zero-padded to it. The positional embedding is added after the replacement,
@@ -60,7 +63,8 @@ class Face2Text(nn.Module):
     tokens after end-of-text are cut: that changes nothing and makes a prompt per face affordable.
 
     `vocabulary` lists the token ids whose rows the tower's token embedding holds, in order; `None` means
-    all of CLIP's. Source: Lin et al., AAAI 2025, and the official code's `face_random_proj_dict`.
+    all of CLIP's; with `generated` the third prompt, which is not published, is there too. Source: Lin et
+    al., AAAI 2025, and the official code's `face_random_proj_dict`.
     """
 
     tower: TextTower
@@ -74,6 +78,7 @@ class Face2Text(nn.Module):
         *,
         mode: PromptMode = PromptMode.FACE,
         vocabulary: Sequence[int] | None = None,
+        generated: bool = False,
     ) -> None:
         super().__init__()
         if projection.bias is not None:
@@ -85,6 +90,7 @@ class Face2Text(nn.Module):
         self._fake: list[int] = self._rows(
             FIXED_FAKE_PROMPT if mode is PromptMode.FIXED else FAKE_PROMPT, vocabulary
         )
+        self._generated: list[int] | None = self._rows(GENERATED_PROMPT, vocabulary) if generated else None
         self._word_index: int = pseudo_word_index()
 
     @staticmethod
@@ -92,23 +98,34 @@ class Face2Text(nn.Module):
         ids = tokens_in_use(prompt)
         return ids if vocabulary is None else [list(vocabulary).index(token) for token in ids]
 
+    @property
+    def prompts(self) -> int:
+        """How many prompts a face is compared with: K, 2 or 3."""
+        return 2 if self._generated is None else 3
+
     def forward(self, identities: torch.Tensor) -> torch.Tensor:
-        """[N,E] float32 raw embeddings -> [N,2,D] float32 unit text features: real, fake.
+        """[N,E] float32 raw embeddings -> [N,K,D] float32 unit text features: real, fake, generated.
 
         In `RANDOM` mode the caller passes random vectors; in `FIXED` mode only N counts.
         """
-        count = len(identities)
-        real = self._encode(self._vectors(self._real).unsqueeze(0)).expand(count, -1)
-        fake = self._vectors(self._fake)
+        features = [self._same_for_all(self._real, identities), self._fake_features(identities)]
+        if self._generated is not None:
+            features.append(self._same_for_all(self._generated, identities))
+        return torch.stack(features, dim=1)
+
+    def _fake_features(self, identities: torch.Tensor) -> torch.Tensor:
         if self.mode is PromptMode.FIXED:
-            return torch.stack([real, self._encode(fake.unsqueeze(0)).expand(count, -1)], dim=1)
+            return self._same_for_all(self._fake, identities)
+        count, fake = len(identities), self._vectors(self._fake)
         word = self.projection(identities)
         word = functional.pad(word, (0, fake.shape[1] - word.shape[1]))
         before, after = fake[: self._word_index], fake[self._word_index + 1 :]
-        prompts = torch.cat(
-            [before.expand(count, -1, -1), word.unsqueeze(1), after.expand(count, -1, -1)], dim=1
+        return self._encode(
+            torch.cat([before.expand(count, -1, -1), word.unsqueeze(1), after.expand(count, -1, -1)], dim=1)
         )
-        return torch.stack([real, self._encode(prompts)], dim=1)
+
+    def _same_for_all(self, rows: list[int], identities: torch.Tensor) -> torch.Tensor:
+        return self._encode(self._vectors(rows).unsqueeze(0)).expand(len(identities), -1)
 
     def _vectors(self, rows: list[int]) -> torch.Tensor:
         weight = self.tower.token_embedding.weight

@@ -18,6 +18,7 @@ from face.types import CropSpec
 from forensics.face2text import (
     FAKE_PROMPT,
     FIXED_FAKE_PROMPT,
+    GENERATED_PROMPT,
     REAL_PROMPT,
     Face2Text,
     PromptMode,
@@ -56,7 +57,10 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class RepDFDConfig:
-    """Everything besides tensors that a RepDFD checkpoint fixes: weights and preprocessing in one record."""
+    """Everything besides tensors that a RepDFD checkpoint fixes: weights and preprocessing in one record.
+
+    With `generated_prompt` the model has a third prompt, for wholly generated faces.
+    """
 
     backbone: str
     image_weights: str
@@ -69,6 +73,8 @@ class RepDFDConfig:
     text: TextConfig
     operating_point: OperatingPoint
     training: str
+    # Checkpoints made before there was a choice have the two published prompts.
+    generated_prompt: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.face_pixels <= self.canvas_pixels:
@@ -100,9 +106,9 @@ def _alignment(crop: Mapping[str, Any]) -> Any:
 
 
 class RepDFD(nn.Module):
-    """Scores face crops: [N,3,H,W] uint8 and raw identities [N,E] -> logits [N,2], index 1 = fake.
+    """Scores face crops: [N,3,H,W] uint8 and raw identities [N,E] -> logits [N,K], one for each prompt.
 
-    logits = exp(logit_scale) * cos(image feature, [real text feature, fake text feature]).
+    logits = exp(logit_scale) * cos(image feature, [real, fake, generated text feature]), K being 2 or 3.
     """
 
     def __init__(
@@ -127,11 +133,11 @@ class RepDFD(nn.Module):
         return functional.normalize(features.float(), dim=-1)
 
     def logits(self, image_features: torch.Tensor, identities: torch.Tensor) -> torch.Tensor:
-        """Unit image features [N,D] and raw identities [N,E] -> logits [N,2]."""
+        """Unit image features [N,D] and raw identities [N,E] -> logits [N,K]."""
         return self.compare(image_features, self.face2text(identities))
 
     def compare(self, image_features: torch.Tensor, text_features: torch.Tensor) -> torch.Tensor:
-        """Unit image features [N,D] and unit text features [N,2,D] -> logits [N,2]."""
+        """Unit image features [N,D] and unit text features [N,K,D] -> logits [N,K]."""
         return self.logit_scale.exp() * torch.einsum("nd,nkd->nk", image_features, text_features)
 
     def forward(self, crops: torch.Tensor, identities: torch.Tensor) -> torch.Tensor:
@@ -142,9 +148,14 @@ class RepDFD(nn.Module):
         return {key: value for key, value in self.state_dict().items() if not key.startswith("image_tower.")}
 
 
+def fake_logit(logits: torch.Tensor) -> torch.Tensor:
+    """[N,K] logits of the prompts, real first -> [N] log-odds of not being real under their softmax."""
+    return torch.logsumexp(logits[:, 1:], dim=1) - logits[:, 0]
+
+
 def starter_vocabulary() -> tuple[int, ...]:
-    """The CLIP token ids that the three prompts use, ascending."""
-    prompts = (REAL_PROMPT, FAKE_PROMPT, FIXED_FAKE_PROMPT)
+    """The CLIP token ids that the prompts use, ascending."""
+    prompts = (REAL_PROMPT, FAKE_PROMPT, FIXED_FAKE_PROMPT, GENERATED_PROMPT)
     return tuple(sorted({token for prompt in prompts for token in tokens_in_use(prompt)}))
 
 
@@ -163,7 +174,11 @@ def build(config: RepDFDConfig, image_tower: nn.Module, *, mode: PromptMode | No
     )
     projection = nn.Linear(config.embedding_width, config.text.width, bias=False)
     face2text = Face2Text(
-        tower, projection, mode=config.prompt if mode is None else mode, vocabulary=config.text.vocabulary
+        tower,
+        projection,
+        mode=config.prompt if mode is None else mode,
+        vocabulary=config.text.vocabulary,
+        generated=config.generated_prompt,
     )
     reprogram = BorderReprogram(canvas_pixels=config.canvas_pixels, face_pixels=config.face_pixels)
     return RepDFD(image_tower, reprogram, face2text, torch.tensor(MAX_LOGIT_SCALE))

@@ -13,7 +13,17 @@ from PIL import Image
 from skimage.data import astronaut
 
 from face.types import CropSpec, FaceDetections
-from forensics.data.cache import CacheMismatchError, CacheSpec, FeatureCache, load_cache, load_shard
+from forensics.data.cache import (
+    FAKE,
+    GENERATED,
+    CacheMismatchError,
+    CacheSpec,
+    FeatureCache,
+    load_cache,
+    load_caches,
+    load_shard,
+    record_of,
+)
 from forensics.data.extract import Tools, extract, landmarks_in_crop, material_sha256, reembed
 from forensics.data.faces import DatasetError, FaceRecord, Label, Split, read_manifest, split_by_identity
 from forensics.data.preview import Example, contact_sheet, draw_examples, write_preview
@@ -203,16 +213,19 @@ def test_identities_can_be_computed_anew_by_another_encoder(tmp_path: Path) -> N
     assert np.array_equal(after.features, before.features)
 
 
-def test_faces_labelled_fake_stay_alone_and_failures_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("label", "code"), [(Label.FAKE, FAKE), (Label.GENERATED, GENERATED)])
+def test_faces_that_are_not_real_stay_alone_and_failures_are_named(
+    tmp_path: Path, label: Label, code: int
+) -> None:
     material = records(tmp_path, 2)
-    material[0] = replace(material[0], label=Label.FAKE, method="gan")
+    material[0] = replace(material[0], label=label, method="gan")
     write_picture(tmp_path / "black.jpg", blank=True)
     (tmp_path / "text.jpg").write_text("no picture")
     material += [replace(material[1], path=tmp_path / name) for name in ("black.jpg", "text.jpg")]
     account = extract(material, tmp_path / "cache", tools=TOOLS, spec=SPEC, settings=SampleSettings())
     cache = load_cache(tmp_path / "cache", expected={})
     assert sorted(cache.method)[:1] == ["gan"]
-    assert cache.label[cache.method == "gan"].tolist() == [1]
+    assert cache.label[cache.method == "gan"].tolist() == [code]
     assert len(cache) == 3
     assert len(account.failed) == 2
     assert any("black.jpg" in sentence for sentence in account.failed)
@@ -231,6 +244,28 @@ def test_a_cache_of_another_spec_is_refused(tmp_path: Path) -> None:
     (out / "shard_00000.npz").write_bytes(b"broken")
     with pytest.raises(DatasetError, match="shard_00000"):
         load_shard(out / "shard_00000.npz")
+
+
+def test_caches_behind_each_other_keep_their_pairs_apart(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for seed, folder in enumerate(folders):
+        material = [replace(record, identity=f"{record.identity}.{seed}") for record in records(tmp_path, 3)]
+        extract(
+            material, folder, tools=TOOLS, spec=replace(SPEC, seed=seed), settings=SampleSettings(seed=seed)
+        )
+    one, two = (load_cache(folder, expected={}) for folder in folders)
+    both = load_caches(folders, expected={"tower_sha256": SPEC.tower_sha256})
+    assert np.array_equal(both.features, np.concatenate([one.features, two.features]))
+    assert sorted(np.unique(both.pair, return_counts=True)[1]) == [2] * 6
+    assert len(np.unique(record_of(both.pair))) == 6
+
+
+def test_caches_of_which_one_validates_on_what_the_other_learns_are_refused(tmp_path: Path) -> None:
+    for split in Split.TRAIN, Split.VAL:
+        material = [replace(record, split=split) for record in records(tmp_path, 2)]
+        extract(material, tmp_path / split, tools=TOOLS, spec=SPEC, settings=SampleSettings())
+    with pytest.raises(DatasetError, match=r"2 identities lie in more than one split, 'person0' first"):
+        load_caches([tmp_path / "train", tmp_path / "val"], expected={})
 
 
 def test_a_cache_with_nothing_in_it_is_an_error(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from open_clip import tokenize
 from published import published_logits
 from tiny import EMBED_DIM, tiny_clip
 from torch import nn
 from torch.nn import functional
 
 from forensics.face2text import Face2Text, PromptMode, random_identities
-from forensics.repdfd import RepDFD
+from forensics.repdfd import RepDFD, fake_logit
 from forensics.reprogram import BorderReprogram
 
 FACES = 3
@@ -113,3 +114,24 @@ def test_random_words_depend_on_frame_and_order_not_on_chunking() -> None:
     whole = random_identities(frames, order, 8)
     assert torch.equal(whole[2:], random_identities(frames[2:], order[2:], 8))
     assert len({tuple(row.tolist()) for row in whole}) == 3
+
+
+def test_the_prompt_for_generated_faces_is_clips_own_text_feature(
+    faces: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    _, identities = faces
+    model, _, _ = project_model(PromptMode.FACE)
+    clip = tiny_clip()
+    third = Face2Text(clip, model.face2text.projection, generated=True)
+    with torch.no_grad():
+        two, three = model.face2text(identities), third(identities)
+        expected = clip.encode_text(tokenize(["A generated photo of a person"]), normalize=True)
+    assert torch.equal(three[:, :2], two)
+    torch.testing.assert_close(three[:, 2], expected.expand(FACES, -1), atol=TOLERANCE, rtol=TOLERANCE)
+
+
+def test_the_fake_logit_is_the_log_odds_of_every_prompt_but_the_real_one() -> None:
+    logits = torch.tensor([[1.0, 2.0, 0.5], [3.0, -1.0, -2.0]], dtype=torch.float64)
+    real = logits.softmax(dim=1)[:, 0]
+    torch.testing.assert_close(fake_logit(logits), torch.log((1 - real) / real))
+    assert torch.equal(fake_logit(logits[:, :2]), logits[:, 1] - logits[:, 0])

@@ -11,13 +11,13 @@ import torch
 from tiny import tiny_clip
 
 from face.types import CropSpec
-from forensics.data.cache import FeatureCache
+from forensics.data.cache import GENERATED, PAIRS_IN_RECORD, FeatureCache
 from forensics.errors import ForensicsError
 from forensics.repdfd import RepDFD, RepDFDConfig, build, load_learnt, read_config, read_tensors
+from forensics.train.faces import Draw, Faces
 from forensics.train.loop import LOG_FILE, Loop, Plan, pair_batches
 from forensics.train.repdfd import (
     CHECKPOINT_FILE,
-    Faces,
     TrainSettings,
     border_validation,
     config_before_training,
@@ -27,7 +27,7 @@ from forensics.train.repdfd import (
 CPU = torch.device("cpu")
 PAIRS = 60
 SIDE = 22
-QUICK = TrainSettings(text=Plan(steps=60, lr=5e-3, check_every=20), text_batch_pairs=16)
+QUICK = TrainSettings(text=Plan(steps=60, lr=5e-3, check_every=20), text_draw=Draw(pairs=16))
 
 
 def tiny_config() -> RepDFDConfig:
@@ -58,13 +58,33 @@ def synthetic_cache(*, signal: float) -> FeatureCache:
         landmarks=np.zeros((count, 5, 2), np.float32),
         embeddings=np.repeat(rng.normal(size=(PAIRS, 6)), 2, axis=0).astype(np.float32),
         label=np.tile([0, 1], PAIRS).astype(np.int8),
-        pair=np.repeat(np.arange(PAIRS), 2),
+        pair=np.repeat(np.arange(PAIRS) * PAIRS_IN_RECORD, 2),
         split=np.repeat(np.where(np.arange(PAIRS) % 3, "train", "val"), 2),
         source=np.full(count, "synthetic"),
         method=np.tile(["real", "self_blend"], PAIRS),
         identity=np.repeat([f"id{number}" for number in range(PAIRS)], 2),
         group=np.full(count, ""),
     )
+
+
+def with_generated_faces(cache: FeatureCache, *, count: int = 30) -> FeatureCache:
+    """The cache and, behind it, darker pictures that no real face is a counterpart of."""
+    crops = np.random.default_rng(1).integers(0, 40, (count, 3, SIDE, SIDE)).astype(np.uint8)
+    model = build(tiny_config(), tower())
+    with torch.no_grad():
+        features = model.image_tower(model.reprogram(torch.from_numpy(crops))).numpy()
+    first = cache.where(np.arange(len(cache)) < count)
+    alone = replace(
+        first,
+        crops=crops,
+        features=features,
+        label=np.full(count, GENERATED, np.int8),
+        pair=(PAIRS + np.arange(count)) * PAIRS_IN_RECORD,
+        split=np.where(np.arange(count) % 3, "train", "val"),
+        method=np.full(count, "gan"),
+        identity=np.array([f"gan{number}" for number in range(count)]),
+    )
+    return FeatureCache.join([cache, alone])
 
 
 def trained(out: Path) -> tuple[RepDFD, RepDFDConfig]:
@@ -95,7 +115,7 @@ def test_the_border_learns_outside_the_face_only_and_is_kept_if_it_helps(tmp_pat
         QUICK,
         text=Plan(steps=3, lr=1e-4, check_every=3),
         border=Plan(steps=25, lr=0.2, check_every=5),
-        border_batch_pairs=16,
+        border_draw=Draw(pairs=16),
     )
     cache = synthetic_cache(signal=12)
     scores = train(cache, tiny_config(), tower(), tmp_path, settings=settings, device=CPU)
@@ -149,6 +169,73 @@ def test_the_state_of_another_recipe_is_refused(tmp_path: Path) -> None:
     run("seed 7")
     with pytest.raises(ForensicsError, match="other settings or data"):
         run("seed 8")
+
+
+@pytest.mark.slow
+def test_generated_faces_are_told_from_real_ones_by_a_prompt_of_their_own(tmp_path: Path) -> None:
+    cache = with_generated_faces(synthetic_cache(signal=60))
+    config = replace(tiny_config(), generated_prompt=True)
+    draw = Draw(pairs=16, generated=8)
+    settings = replace(QUICK, text_draw=draw)
+    scores = train(cache, config, tower(), tmp_path, settings=settings, device=CPU)
+    assert scores["text"] > 0.9
+    model, config = trained(tmp_path)
+    check = Faces(cache, "val", CPU)
+    logits = model.logits(check.features, check.identities)
+    assert logits.shape == (len(check), 3)
+    kinds = logits.argmax(dim=1)[check.label == GENERATED]
+    assert (kinds == GENERATED).float().mean() > 0.8
+
+
+def test_without_a_prompt_of_their_own_generated_faces_answer_to_the_fake_one() -> None:
+    faces = Faces(with_generated_faces(synthetic_cache(signal=60)), "train", CPU)
+    rows = torch.arange(len(faces))
+    assert set(faces.prompt_of(rows, 2).tolist()) == {0, 1}
+    assert set(faces.prompt_of(rows, 3).tolist()) == {0, 1, 2}
+
+
+def test_a_step_draws_pairs_whole_and_single_faces_video_by_video() -> None:
+    cache = with_generated_faces(synthetic_cache(signal=60), count=60)
+    # All generated faces but one are frames of one video.
+    record = np.where(
+        cache.label == GENERATED, np.minimum(cache.pair, (PAIRS + 3) * PAIRS_IN_RECORD), cache.pair
+    )
+    faces = Faces(
+        replace(cache, pair=record + np.arange(len(cache)) * (cache.label == GENERATED)), "train", CPU
+    )
+    rows = faces.drawn(Draw(pairs=8, generated=400), 3, 7)
+    paired, alone = rows[:16], rows[16:]
+    assert paired.reshape(8, 2).diff(dim=1).eq(1).all()
+    assert faces.label[paired].tolist() == [0, 1] * 8
+    assert set(faces.label[alone].tolist()) == {GENERATED}
+    shares = np.unique(faces.video[alone], return_counts=True)[1] / 400
+    assert len(shares) == 3
+    assert shares == pytest.approx([1 / 3] * 3, abs=0.1)
+    assert torch.equal(rows, faces.drawn(Draw(pairs=8, generated=400), 3, 7))
+    assert not torch.equal(rows, faces.drawn(Draw(pairs=8, generated=400), 4, 7))
+
+
+def test_fakes_without_a_counterpart_are_drawn_with_as_many_real_faces() -> None:
+    cache = with_generated_faces(synthetic_cache(signal=60))
+    faces = Faces(replace(cache, label=np.minimum(cache.label, 1)), "train", CPU)
+    labels = faces.label[faces.drawn(Draw(fakes=5), 0, 7)]
+    assert labels.tolist() == [0] * 5 + [1] * 5
+
+
+def test_validation_scores_videos_and_every_kind_of_fake_alike() -> None:
+    cache = with_generated_faces(synthetic_cache(signal=60), count=30)
+    faces = Faces(cache, "val", CPU)
+    label = faces.label.numpy()
+    assert faces.auc(np.where(label == 0, 0.0, 1.0)) == 1.0
+    # Every pseudo-fake is found and no generated face.
+    assert faces.auc(np.where(label == 1, 1.0, np.where(label == 0, 0.0, -1.0))) == 0.5
+    # One video holds all the generated faces: its mean decides, and the reals are in two halves around it.
+    single = replace(cache, pair=np.where(cache.label == GENERATED, PAIRS * PAIRS_IN_RECORD, cache.pair))
+    faces = Faces(single, "val", CPU)
+    real = faces.label.numpy() == 0
+    scores = np.where(faces.label.numpy() == 1, 9.0, 0.0)
+    scores[real] = np.tile([-1.0, 1.0], real.sum() // 2)
+    assert faces.auc(scores) == pytest.approx((1.0 + 0.5) / 2)
 
 
 def test_the_border_is_chosen_on_pairs_of_the_whole_split_and_judged_on_others() -> None:

@@ -23,10 +23,11 @@ train_group.add_command(train_code)
 @train_group.command("repdfd", short_help="Train RepDFD on pairs of faces.")
 @click.option(
     "--cache",
-    "cache_folder",
+    "cache_folders",
     type=click.Path(file_okay=False, path_type=Path),
+    multiple=True,
     required=True,
-    help="Pairs made by `forensics data extract`.",
+    help="Faces made by `forensics data extract`; repeatable.",
 )
 @click.option(
     "-o",
@@ -46,7 +47,9 @@ train_group.add_command(train_code)
 @click.option(
     "--border-lr", type=click.FloatRange(min=0, min_open=True), help="Its learning rate [default: 0.03]."
 )
-@click.option("--border-batch", type=click.IntRange(min=2), help="Faces in a border step [default: 16].")
+@click.option(
+    "--border-batch", type=click.IntRange(min=2), help="Faces of pairs in a border step [default: 16]."
+)
 @click.option(
     "--prompt",
     type=click.Choice(["face", "fixed", "random"]),
@@ -54,13 +57,18 @@ train_group.add_command(train_code)
     show_default=True,
     help="The fake prompt speaks of this face, of none (fixed) or of a random one.",
 )
+@click.option(
+    "--two-prompts",
+    is_flag=True,
+    help="Let generated faces answer to the fake prompt instead of one of their own.",
+)
 @click.option("--seed", type=int, default=7, show_default=True, help="Of all that is drawn by chance.")
 @device_option
 @click.option("--resume", is_flag=True, help="Go on where a killed training of the same options stopped.")
 @store_options
 @debug_option
 def train_repdfd(
-    cache_folder: Path,
+    cache_folders: tuple[Path, ...],
     output: Path,
     backbone: str,
     embedder: str,
@@ -70,6 +78,7 @@ def train_repdfd(
     border_lr: float | None,
     border_batch: int | None,
     prompt: str,
+    two_prompts: bool,
     seed: int,
     device: str,
     resume: bool,
@@ -84,24 +93,31 @@ def train_repdfd(
     which then runs on the same CLIP and asks for the same identities.
     """
     from forensics.cli.progress import frame_bar
-    from forensics.data.cache import check_spec, load_cache
+    from forensics.data.cache import GENERATED, check_spec, load_caches
     from forensics.face2text import PromptMode
     from forensics.repdfd import build_image_tower
     from forensics.settings import choose_device
+    from forensics.train.faces import Draw
     from forensics.train.repdfd import CHECKPOINT_FILE, TrainSettings, train
     from weights.store import Store
 
     store, on = Store(cache_dir, offline=offline), choose_device(device)
     config = replace(training_config(backbone, embedder), prompt=PromptMode(prompt))
     # Before the tower is fetched, which may be large.
-    check_spec(cache_folder, {"backbone": backbone, "embedder": embedder, "crop": config.crop})
-    cache = load_cache(cache_folder, expected={"tower_sha256": store.fetch(config.image_weights).sha256})
+    for folder in cache_folders:
+        check_spec(folder, {"backbone": backbone, "embedder": embedder, "crop": config.crop})
+    tower_sha256 = store.fetch(config.image_weights).sha256
+    cache = load_caches(cache_folders, expected={"tower_sha256": tower_sha256})
+    has_generated = bool((cache.label == GENERATED).any())
+    config = replace(config, generated_prompt=has_generated and not two_prompts)
     default = TrainSettings(seed=seed, prompt=config.prompt)
     settings = replace(
         default,
         text=replace(default.text, steps=steps or default.text.steps, lr=lr or default.text.lr),
         border=replace(default.border, steps=border_steps or 0, lr=border_lr or default.border.lr),
-        border_batch_pairs=(border_batch or 2 * default.border_batch_pairs) // 2,
+        border_draw=default.border_draw
+        if border_batch is None
+        else Draw(border_batch // 2, generated=border_batch // 8),
     )
     tower = build_image_tower(config.backbone, store.tensors(config.image_weights)).to(on)
     with frame_bar("steps") as bar:

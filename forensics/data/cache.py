@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,13 @@ import numpy.typing as npt
 
 from face.types import Alignment, CropSpec
 from forensics.backbones import STARTER
-from forensics.data.faces import DatasetError
+from forensics.data.faces import DatasetError, Split
 
 SPEC_FILE = "spec.json"
+# The labels in a cache.
+REAL, FAKE, GENERATED = range(3)
+# The pairs of a record are numbered from its own number times this.
+PAIRS_IN_RECORD = 16_000_000
 
 
 class CacheMismatchError(DatasetError):
@@ -48,9 +52,9 @@ class FeatureCache:
 
     `crops` [N,3,S,S] uint8 RGB; `features` [N,D] float32, the tower's raw output (normalise before
     comparing); `landmarks` [N,5,2] float32, in crop pixels, from which other identities can be computed
-    later; `embeddings` [N,E] float32, raw; D and E are 0 where none were computed. `label` [N] int8, 1 =
-    fake; `pair` [N] int64. The rest are [N] texts: `split` (train or val), `source` of the real picture,
-    `method` (`real`, or how the fake was made), `identity`, `group`.
+    later; `embeddings` [N,E] float32, raw; D and E are 0 where none were computed. `label` [N] int8: `REAL`,
+    `FAKE` or `GENERATED`; `pair` [N] int64. The rest are [N] texts: `split` (train or val), `source` of the
+    real picture, `method` (`real`, or how the fake was made), `identity`, `group`.
     """
 
     crops: npt.NDArray[np.uint8]
@@ -171,3 +175,29 @@ def load_cache(folder: Path, *, expected: Mapping[str, object]) -> FeatureCache:
     if not shards:
         raise DatasetError(f"{folder}: the cache has no shards: extract it first")
     return FeatureCache.join([load_shard(path) for path in shards])
+
+
+def load_caches(folders: Sequence[Path], *, expected: Mapping[str, object]) -> FeatureCache:
+    """The caches (at least one) behind each other, each as `load_cache` gives it, their pairs told apart.
+
+    Raises as that does, and `DatasetError` where an identity lies in more than one split.
+    """
+    parts = [load_cache(folder, expected=expected) for folder in folders]
+    first = 0
+    for number, part in enumerate(parts):
+        parts[number] = replace(part, pair=part.pair + first)
+        first += (int(record_of(part.pair).max()) + 1) * PAIRS_IN_RECORD
+    cache = FeatureCache.join(parts)
+    learnt = cache.split == Split.TRAIN
+    leaking = np.intersect1d(cache.identity[learnt], cache.identity[~learnt])
+    if len(leaking):
+        raise DatasetError(
+            f"{', '.join(map(str, folders))}: {len(leaking)} identities lie in more than one split, "
+            f"{str(leaking[0])!r} first; extract them with one split"
+        )
+    return cache
+
+
+def record_of(pair: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """[N] the numbers of the records (videos or pictures) that the pairs [N] come from."""
+    return pair // PAIRS_IN_RECORD

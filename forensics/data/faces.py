@@ -25,8 +25,11 @@ class DatasetError(ForensicsError):
 
 
 class Label(StrEnum):
+    """`FAKE` is a real picture that was manipulated, `GENERATED` one that no camera took."""
+
     REAL = "real"
     FAKE = "fake"
+    GENERATED = "generated"
 
 
 class Split(StrEnum):

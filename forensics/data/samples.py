@@ -9,6 +9,7 @@ import numpy as np
 
 from face.align import estimate_similarity
 from face.types import FaceDetections
+from forensics.data.cache import FAKE, GENERATED, PAIRS_IN_RECORD, REAL
 from forensics.data.faces import FaceRecord, Label
 from forensics.data.hull import move
 from forensics.data.pair import DEFAULT_PAIR, PairSettings, TrainingPair, training_pair, treated_single
@@ -44,7 +45,7 @@ class FoundFace:
 
 @dataclass(frozen=True)
 class Sample:
-    """One treated picture and the face in it. Members of a pair share `pair`; `label` is 1 for a fake."""
+    """One treated picture and the face in it. Members of a pair share `pair`; `label` is the cache's."""
 
     record: FaceRecord
     image: Image
@@ -85,18 +86,19 @@ def find_faces(
 
 def make_samples(faces: Sequence[FoundFace], settings: SampleSettings) -> Iterator[Sample]:
     """Both members of every pair of a real face, its donors being other identities of the same split among
-    `faces`; a face labelled fake is treated and given as it is, with its record's method."""
+    `faces`; any other face is treated and given as it is, with its record's method."""
     for face in faces:
         for variant in range(settings.pairs_per_face if face.record.label is Label.REAL else 1):
             number = _pair_number(face, variant)
-            if face.record.label is Label.FAKE:
+            if face.record.label is not Label.REAL:
                 rng = _generator(face, variant, settings)
                 image, detection = treated_single(face.image, face.detection, rng, settings.pairs)
-                yield Sample(face.record, image, detection, 1, face.record.method, number)
+                label = FAKE if face.record.label is Label.FAKE else GENERATED
+                yield Sample(face.record, image, detection, label, face.record.method, number)
                 continue
             made = make_pair(face, faces, settings, variant=variant)
-            yield Sample(face.record, made.real, made.detection, 0, REAL_METHOD, number)
-            yield Sample(face.record, made.fake, made.detection, 1, made.family.value, number)
+            yield Sample(face.record, made.real, made.detection, REAL, REAL_METHOD, number)
+            yield Sample(face.record, made.fake, made.detection, FAKE, made.family.value, number)
 
 
 def make_pair(
@@ -114,7 +116,7 @@ def _generator(face: FoundFace, variant: int, settings: SampleSettings) -> np.ra
 
 def _pair_number(face: FoundFace, variant: int) -> int:
     """One number for the three; a clip gives less than a million frames, a face less than 16 pairs."""
-    return (face.number * 1_000_000 + face.frame) * 16 + variant
+    return face.number * PAIRS_IN_RECORD + face.frame * 16 + variant
 
 
 def _pictures(record: FaceRecord) -> Iterator[Image]:

@@ -93,7 +93,8 @@ def _labelled(source: str) -> Callable[[Path], list[FaceRecord]]:
                     path = table.parent / row["file"]
                     if not path.is_file():
                         raise DatasetError(f"{table}: {path} does not exist")
-                    label = Label(row["label"])
+                    # These sets call their generated faces fake.
+                    label = Label.REAL if row["label"] == Label.REAL else Label.GENERATED
                     method = source if label is Label.REAL else "stylegan"
                     identity = f"{source}:{row['file']}"
                     records.append(FaceRecord(path, label, Split.TRAIN, method, identity))

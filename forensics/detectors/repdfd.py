@@ -28,6 +28,7 @@ from forensics.repdfd import (
     RepDFDConfig,
     build,
     build_image_tower,
+    fake_logit,
     load_learnt,
     read_config,
     read_tensors,
@@ -66,7 +67,7 @@ class Setup:
 
 
 class RepDFDDetector:
-    """The loaded detector. Its score is the logit of P(fake): fake logit minus real logit."""
+    """The loaded detector. Its score is the logit of P(fake): of not being real, over the prompts."""
 
     name = "repdfd"
     scope = Scope.FACE
@@ -99,14 +100,14 @@ class RepDFDDetector:
         if len(scored):
             faces = self.inputs(evidence, scored)
             with torch.inference_mode():
-                logits = self._model(faces.crops, faces.identities).double().cpu().numpy()
-            score[scored] = logits[:, 1] - logits[:, 0]
+                logits = self._model(faces.crops, faces.identities).double()
+                score[scored] = fake_logit(logits).cpu().numpy()
         score, abstained = abstain_where_not_finite(score, abstained)
         return FrameScores(
             detector=self.name,
             kind=ScoreKind.LOGIT,
             score=score,
-            # The softmax over two logits.
+            # The softmax over the prompts.
             probability=expit(score),
             frame_index=evidence.frame_index,
             track=evidence.track,
@@ -137,10 +138,9 @@ class RepDFDDetector:
         )
 
     def _score_against(self, words: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
-        """[N,3,F,F] float32 faces in 0..255 and [2,D] text features -> [N] scores."""
+        """[N,3,F,F] float32 faces in 0..255 and [K,D] text features -> [N] scores."""
         features = self._model.image_features(faces)
-        logits = self._model.compare(features, words.expand(len(faces), -1, -1))
-        return logits[:, 1] - logits[:, 0]
+        return fake_logit(self._model.compare(features, words.expand(len(faces), -1, -1)))
 
     def _identities(self, evidence: Evidence, chosen: npt.NDArray[np.intp]) -> torch.Tensor:
         if self.embedder not in evidence.identities:
