@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from face.detect import DetectSettings, FaceDetector, detector_weights, load_detector
 from face.embed import IdentityEmbedder, load_embedder, weights_needed
-from forensics.detector import WEIGHT_VARIANTS, Detector, LoadOptions, Scope, detector_module
+from forensics.detector import Detector, LoadOptions, Scope, detector_module
 from forensics.evidence import FrontHalf
 from forensics.report.model import DetectorRun, ModelFile, Status
 from forensics.settings import AnalysisSettings, choose_device
+from forensics.weights_option import is_for
 from weights.results import WeightFile
 from weights.store import Store
 from weights.streams import Progress, no_progress
@@ -45,24 +45,16 @@ class Models:
 
 def load_options(settings: AnalysisSettings, detector: str) -> LoadOptions:
     """What the settings say about loading that detector."""
+    running = (*settings.detectors, WHOLE_FRAME) if settings.whole_frame else settings.detectors
+    given = settings.weights is not None and is_for(detector, settings.weights, running)
     return LoadOptions(
         device=choose_device(settings.device),
         precision=settings.precision,
         prompt=settings.prompt,
-        weights=settings.weights if _takes_weights(settings, detector) else None,
+        weights=settings.weights if given else None,
         head=settings.head,
         crops=settings.crops,
     )
-
-
-def _takes_weights(settings: AnalysisSettings, detector: str) -> bool:
-    """Where two detectors could take the weights, a folder is for CoDE and all else for RepDFD."""
-    with_repdfd = "repdfd" in settings.detectors
-    with_code = settings.whole_frame or "code" in settings.detectors
-    if settings.weights is None or not (with_repdfd and with_code):
-        return True
-    is_folder = settings.weights not in WEIGHT_VARIANTS and Path(settings.weights).is_dir()
-    return detector == ("code" if is_folder else "repdfd")
 
 
 def choose_detectors(

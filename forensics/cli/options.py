@@ -135,7 +135,8 @@ model_options = together(
         MODELS,
         "--weights",
         help="RepDFD's: starter, official, or a checkpoint of `forensics train repdfd` [default: starter]; "
-        "or CoDE's: a folder of `forensics train code` [default: the published ones].",
+        "CoDE's: a folder of `forensics train code` [default: the published ones]; MesoNet's: meso4-df, "
+        "meso4-f2f, mesoinception-df or mesoinception-f2f [default: meso4-df].",
     ),
     option(
         MODELS,

@@ -11,7 +11,7 @@ from weights.convert.layout import Array, write_safetensors
 from weights.convert.pickles import RefusedPickleError
 from weights.errors import CorruptWeightsError
 
-CONVERTERS = ("clip_onnx", "repdfd", "sklearn_heads", "torch_state")
+CONVERTERS = ("clip_onnx", "mesonet", "repdfd", "sklearn_heads", "torch_state")
 
 
 class Converter(Protocol):
@@ -29,7 +29,7 @@ def run_converter(name: str, source: Path, target: Path, *, source_sha256: str) 
     """
     if name not in CONVERTERS:
         raise ValueError(f"no converter is named {name!r}; there are {', '.join(CONVERTERS)}")
-    # Imported by name so that onnx is loaded only when an onnx file is converted.
+    # Imported by name so that onnx and h5py are loaded only when a file of theirs is converted.
     converter = cast(Converter, importlib.import_module(f"weights.convert.{name}"))
     try:
         tensors = converter.convert(source)
