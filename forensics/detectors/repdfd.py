@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.special import expit
 
 from face.embed import embedder_facts, embedder_names
 from face.embed import weights_needed as embedder_weights
@@ -22,6 +21,7 @@ from forensics.detector import WEIGHT_VARIANTS, FaceInputs, LoadOptions, Scope
 from forensics.errors import ForensicsError, UsageFault
 from forensics.evidence import Evidence
 from forensics.face2text import PromptMode, random_identities
+from forensics.face_scores import score_faces
 from forensics.repdfd import (
     TRAIN_AGAIN,
     RepDFD,
@@ -34,7 +34,7 @@ from forensics.repdfd import (
     read_tensors,
 )
 from forensics.reprogram import squash
-from forensics.scores import Abstention, FrameScores, ScoreKind, abstain_where_not_finite
+from forensics.scores import FrameScores
 from weights.errors import CorruptWeightsError
 from weights.results import WeightFile, user_file
 from weights.store import Store
@@ -92,27 +92,15 @@ class RepDFDDetector:
 
     def score(self, evidence: Evidence) -> FrameScores:
         """Score the faces that are good enough; the others abstain with their first quality reason."""
-        abstained = tuple(
-            Abstention(reasons[0].value) if reasons else None for reasons in evidence.quality.reasons
-        )
-        score = np.full(len(abstained), np.nan)
-        scored = np.flatnonzero([reason is None for reason in abstained])
-        if len(scored):
-            faces = self.inputs(evidence, scored)
+
+        def logits_of(chosen: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+            faces = self.inputs(evidence, chosen)
             with torch.inference_mode():
-                logits = self._model(faces.crops, faces.identities).double()
-                score[scored] = fake_logit(logits).cpu().numpy()
-        score, abstained = abstain_where_not_finite(score, abstained)
-        return FrameScores(
-            detector=self.name,
-            kind=ScoreKind.LOGIT,
-            score=score,
-            # The softmax over the prompts.
-            probability=expit(score),
-            frame_index=evidence.frame_index,
-            track=evidence.track,
-            abstained=abstained,
-        )
+                # Those of the softmax over the prompts.
+                logits = fake_logit(self._model(faces.crops, faces.identities).double())
+            return np.asarray(logits.cpu())
+
+        return score_faces(self.name, evidence, logits_of)
 
     def inputs(self, evidence: Evidence, chosen: npt.NDArray[np.intp]) -> FaceInputs:
         """The crops and identities that the `chosen` [K] faces are scored by."""

@@ -31,6 +31,7 @@ from forensics.repdfd import (
 )
 from forensics.train.faces import Draw, Faces
 from forensics.train.loop import Loop, OnStep, Plan
+from forensics.train.operating_point import choose_thresholds
 
 CHECKPOINT_FILE = "repdfd.safetensors"
 STARTER_EMBEDDER = "dlib"
@@ -42,10 +43,6 @@ TEXT_WIDTH, TEXT_HEADS, TEXT_LAYERS = 128, 4, 2
 # others, since the best of many checks looks better than it is on those it was chosen on.
 BORDER_CHOICE_VIDEOS = 128
 _ENCODE_BATCH = 32
-# The thresholds of a finding: the share of real validation faces above `cue`, and of fakes below `clear`.
-CUE_FALSE_POSITIVES = 0.05
-CLEAR_MISSES = 0.25
-
 
 DEFAULT_TEXT = Plan(steps=1500, lr=2e-3, weight_decay=0.05)
 DEFAULT_BORDER = Plan(steps=0, lr=0.03, check_every=20)
@@ -103,7 +100,8 @@ def train(
             logits = fake_logits(model, check, np.arange(len(check)))
         else:
             model.load_state_dict(before, strict=False)
-    trained = replace(config, operating_point=_operating_point(logits, check), training=stages)
+    thresholds = choose_thresholds(logits, check.label.cpu().numpy() == REAL)
+    trained = replace(config, operating_point=thresholds, training=stages)
     save_checkpoint(model, trained, out / CHECKPOINT_FILE)
     return scores
 
@@ -244,18 +242,3 @@ def fake_logits(model: RepDFD, faces: Faces, rows: npt.NDArray[np.intp]) -> npt.
             logits = model.logits(unit, faces.words(model.face2text.mode, part)).double()
         parts.append(np.asarray(fake_logit(logits).cpu()))
     return np.concatenate(parts)
-
-
-def _operating_point(logits: npt.NDArray[np.float64], check: Faces) -> OperatingPoint:
-    """Thresholds from validation faces: single pictures, whose scores scatter more than a clip's mean."""
-    real = check.label.cpu().numpy() == REAL
-    cue = float(np.quantile(logits[real], 1 - CUE_FALSE_POSITIVES))
-    clear = float(np.quantile(logits[~real], CLEAR_MISSES))
-    return OperatingPoint(
-        cue_logit=round(max(cue, clear), 4),
-        clear_logit=round(min(cue, clear), 4),
-        source=(
-            f"validation faces: {CUE_FALSE_POSITIVES:.0%} of {real.sum()} real ones lie above the upper, "
-            f"{CLEAR_MISSES:.0%} of {(~real).sum()} others below the lower"
-        ),
-    )
