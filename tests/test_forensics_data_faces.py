@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from forensics.data.cache import (
     record_of,
 )
 from forensics.data.extract import Tools, extract, landmarks_in_crop, material_sha256, reembed
-from forensics.data.faces import DatasetError, FaceRecord, Label, Split, read_manifest, split_by_identity
+from forensics.data.faces import DatasetError, FaceRecord, Label, Split, split_by_identity
 from forensics.data.preview import Example, contact_sheet, draw_examples, write_preview
 from forensics.data.samples import SampleSettings
 from forensics.data.sources import training_records
@@ -70,43 +69,6 @@ def records(folder: Path, count: int = 6) -> list[FaceRecord]:
         write_picture(path)
         made.append(FaceRecord(path, Label.REAL, Split.TRAIN, "pictures", f"person{number}", "group=1"))
     return made
-
-
-def test_a_manifest_is_read_from_csv_and_from_jsonl_alike(tmp_path: Path) -> None:
-    write_picture(tmp_path / "a.jpg")
-    row = {
-        "path": "a.jpg",
-        "label": "fake",
-        "split": "val",
-        "method": "SimSwap",
-        "identity": "ann",
-        "group": "g",
-    }
-    (tmp_path / "m.csv").write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n")
-    (tmp_path / "m.jsonl").write_text(json.dumps(row) + "\n\n")
-    expected = FaceRecord(tmp_path / "a.jpg", Label.FAKE, Split.VAL, "SimSwap", "ann", "g")
-    assert read_manifest(tmp_path / "m.csv") == [expected]
-    assert read_manifest(tmp_path / "m.jsonl") == [expected]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("path,label,split,method,identity\na.jpg,real,train,m,i\n", "line 2: no group"),
-        ("path,label,split,method,identity,group\na.jpg,genuine,train,m,i,g\n", "line 2: 'genuine'"),
-        ("path,label,split,method,identity,group\nb.jpg,real,train,m,i,g\n", "1 files do not exist: .*b.jpg"),
-        (
-            "path,label,split,method,identity,group\na.jpg,real,train,m,i,g\na.jpg,real,val,m,i,g\n",
-            "1 identities lie in more than one split: i",
-        ),
-        ("path,label,split,method,identity,group\n", "lists nothing"),
-    ],
-)
-def test_a_faulty_manifest_is_refused_by_name_and_line(tmp_path: Path, text: str, message: str) -> None:
-    write_picture(tmp_path / "a.jpg")
-    (tmp_path / "m.csv").write_text(text)
-    with pytest.raises(DatasetError, match=message):
-        read_manifest(tmp_path / "m.csv")
 
 
 def test_the_split_follows_the_identity_and_nothing_else() -> None:

@@ -1,13 +1,17 @@
-"""`forensics data`: turn labelled faces into the cache that training reads."""
+"""`forensics data`: look at datasets, and turn labelled faces into the cache that training reads."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import click
 
+from forensics.cli.dataset_options import PLAIN, allow_options, chosen_dataset, dataset_options
+from forensics.cli.datasets import check_command, datasets_command, manifest_command
 from forensics.cli.options import debug_option, device_option, store_options
+from forensics.cli.sections import SectionedCommand
 from forensics.cli.tower_options import tower_options, training_config
 
 
@@ -16,16 +20,22 @@ def data_group() -> None:
     """Prepare training material."""
 
 
-@data_group.command("extract", short_help="Make pairs of real and self-blended faces.")
-@click.argument("manifest", type=click.Path(path_type=Path))
+for command in (check_command, datasets_command, manifest_command):
+    data_group.add_command(command)
+
+
+@data_group.command("extract", cls=SectionedCommand, short_help="Make pairs of real and self-blended faces.")
+@click.argument("material", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for the cache.")
+@dataset_options(default=PLAIN)
+@allow_options
 @tower_options
 @click.option("--seed", type=int, default=7, show_default=True, help="Of all that is drawn by chance.")
 @device_option
 @store_options
 @debug_option
 def extract_command(
-    manifest: Path,
+    material: Path,
     output: Path,
     backbone: str,
     embedder: str,
@@ -33,17 +43,21 @@ def extract_command(
     device: str,
     offline: bool,
     cache_dir: Path | None,
+    allow_missing: bool,
+    allow_leaks: bool,
+    **chosen: Any,
 ) -> None:
-    """Make pairs of real and self-blended faces from the pictures and videos of MANIFEST.
+    """Make pairs of real and self-blended faces from the pictures and videos of MATERIAL.
 
-    MANIFEST is a CSV or JSON lines with the columns path, label, split, method, identity, group. A killed
-    extraction goes on where it stopped when the same command is given again.
+    MATERIAL is a CSV or JSON lines with the columns path, label, split, method, identity, group, or with --as
+    the folder of a published dataset. A killed extraction goes on where it stopped when the same command is
+    given again.
     """
     import torch
 
     from forensics.data.cache import CacheSpec
+    from forensics.data.dataset import refuse_faults
     from forensics.data.extract import extract, material_sha256
-    from forensics.data.faces import read_manifest
     from forensics.data.samples import SampleSettings
     from forensics.data.tools import analysis_tools
     from forensics.models import load_named_detector, load_named_embedder
@@ -53,7 +67,9 @@ def extract_command(
 
     logging.getLogger("forensics.data").setLevel(logging.INFO)
     config, settings = training_config(backbone, embedder), SampleSettings(seed=seed)
-    records = read_manifest(manifest)
+    dataset = chosen_dataset(material, **chosen)
+    refuse_faults(dataset, allow_missing=allow_missing, allow_leaks=allow_leaks)
+    records = dataset.records
     store, on = Store(cache_dir, offline=offline), choose_device(device)
     tower = build_image_tower(config.backbone, store.tensors(config.image_weights))
     tools = analysis_tools(

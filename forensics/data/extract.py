@@ -61,7 +61,9 @@ def material_sha256(records: Sequence[FaceRecord]) -> str:
     """Digest of which files are listed and how they are labelled and split; contents are not read."""
     digest = hashlib.sha256()
     for record in records:
-        values = (record.path.name, record.label.value, record.split.value, record.method, record.identity)
+        values = [record.path.name, record.label.value, record.split.value, record.method, record.identity]
+        # The same videos at another compression have the same names.
+        values += [record.compression] if record.compression else []
         digest.update("\t".join(values).encode() + b"\n")
     return digest.hexdigest()
 

@@ -1,19 +1,18 @@
-"""Labelled face material: one record per picture or clip, manifests that list them, splits by identity."""
+"""Labelled face material: one record per picture, clip or sequence of pictures, and splits by identity."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from forensics.errors import ExitCode, ForensicsError
 
-COLUMNS = ("path", "label", "split", "method", "identity", "group")
+# Between the people in one record: a face swap shows the one and wears the other.
+IDENTITY_SEPARATOR = "|"
 # So many names are spelled out in a message; the rest are counted.
 _NAMES_IN_MESSAGE = 5
 
@@ -40,8 +39,13 @@ class Split(StrEnum):
 
 @dataclass(frozen=True)
 class FaceRecord:
-    """One picture or clip. `identity` names who (or, unknown, which clip) must not lie in two splits;
-    `method` is the manipulation, or the source of a real picture; `group` is free (age, sex, ...)."""
+    """One picture, clip, or sequence of pictures.
+
+    `path` is a file, a folder of pictures in the order of their numbers, or a member of a tar as if that were
+    a folder (`forensics.data.media` reads all three). `identity` names who (or, unknown, which clip) must not
+    lie in two splits, several joined by `IDENTITY_SEPARATOR`; `method` is the manipulation, or the source of
+    a real picture; `group` is free (age, sex, ...), `compression` as the dataset calls it (c23, ...).
+    """
 
     path: Path
     label: Label
@@ -49,46 +53,25 @@ class FaceRecord:
     method: str
     identity: str
     group: str = ""
+    compression: str = ""
+
+    @property
+    def identities(self) -> frozenset[str]:
+        return frozenset(self.identity.split(IDENTITY_SEPARATOR))
 
 
-def read_manifest(path: Path, *, root: Path | None = None, allow_leaks: bool = False) -> list[FaceRecord]:
-    """The records of a `.csv` or `.jsonl` manifest with the columns `path,label,split,method,identity,group`.
-
-    Relative paths are taken from `root`, by default the manifest's folder; an empty identity is the path.
-    Raises `DatasetError`, naming file and line, for missing columns, unknown labels or splits, files that
-    do not exist, and, unless `allow_leaks`, identities in more than one split.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read as a manifest: {error}") from error
-    rows: Iterable[tuple[int, Mapping[str, object]]]
-    if path.suffix == ".csv":
-        rows = ((number, row) for number, row in enumerate(csv.DictReader(text.splitlines()), start=2))
-    elif path.suffix == ".jsonl":
-        rows = _json_rows(path, text)
-    else:
-        raise DatasetError(f"{path}: a manifest ends in .csv or .jsonl")
-    base = root or path.parent
-    records = [_record(path, number, row, base) for number, row in rows]
-    if not records:
-        raise DatasetError(f"{path}: the manifest lists nothing")
-    missing = [str(record.path) for record in records if not record.path.is_file()]
-    if missing:
-        raise DatasetError(f"{path}: {len(missing)} files do not exist: {_some(missing)}")
-    if not allow_leaks:
-        check_leaks(records)
-    return records
+def joined(*identities: str) -> str:
+    """The `identity` of a record that shows several, each named once."""
+    return IDENTITY_SEPARATOR.join(dict.fromkeys(identities))
 
 
-def check_leaks(records: Sequence[FaceRecord]) -> None:
-    """Raise `DatasetError` if an identity lies in more than one split."""
+def leaking_identities(records: Iterable[FaceRecord]) -> tuple[str, ...]:
+    """The identities that lie in more than one split, sorted."""
     splits: dict[str, set[Split]] = defaultdict(set)
     for record in records:
-        splits[record.identity].add(record.split)
-    leaking = sorted(identity for identity, where in splits.items() if len(where) > 1)
-    if leaking:
-        raise DatasetError(f"{len(leaking)} identities lie in more than one split: {_some(leaking)}")
+        for identity in record.identities:
+            splits[identity].add(record.split)
+    return tuple(sorted(identity for identity, where in splits.items() if len(where) > 1))
 
 
 def split_by_identity(
@@ -106,34 +89,7 @@ def split_by_identity(
     return [replace(record, split=split(record.identity)) for record in records]
 
 
-def _json_rows(path: Path, text: str) -> Iterable[tuple[int, Mapping[str, object]]]:
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DatasetError(f"{path}, line {number}: not JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise DatasetError(f"{path}, line {number}: each line must be a JSON object")
-        yield number, row
-
-
-def _record(manifest: Path, number: int, row: Mapping[str, object], base: Path) -> FaceRecord:
-    absent = [name for name in COLUMNS if row.get(name) is None]
-    if absent:
-        raise DatasetError(
-            f"{manifest}, line {number}: no {', '.join(absent)}; columns: {', '.join(COLUMNS)}"
-        )
-    values = {name: str(row[name]) for name in COLUMNS}
-    try:
-        label, split = Label(values["label"]), Split(values["split"])
-    except ValueError as error:
-        raise DatasetError(f"{manifest}, line {number}: {error}") from error
-    identity = values["identity"] or values["path"]
-    return FaceRecord(base / values["path"], label, split, values["method"], identity, values["group"])
-
-
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first few names as a message tells them, the rest counted."""
     more = len(names) - _NAMES_IN_MESSAGE
     return ", ".join(names[:_NAMES_IN_MESSAGE]) + (f" and {more} more" if more > 0 else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from face.types import FaceDetections
 from forensics.data.cache import FAKE, GENERATED, PAIRS_IN_RECORD, REAL
 from forensics.data.faces import FaceRecord, Label
 from forensics.data.hull import move
+from forensics.data.media import files_of
 from forensics.data.pair import DEFAULT_PAIR, PairSettings, TrainingPair, training_pair, treated_single
 from forensics.data.paste import Donor, Image
 from video.errors import VideoError
@@ -23,6 +25,8 @@ Detect = Callable[[Image], FaceDetections]
 REAL_METHOD = "real"
 # Frames of one clip differ little: two a second give its poses and light.
 CLIP_FRAMES_PER_SECOND = 2.0
+# A sequence of pictures does not tell its rate; videos have about 25 a second.
+_SEQUENCE_STEP = 12
 _BATCH_FRAMES = 16
 # Face X-ray searches its whole set for a donor of like landmarks; the best of so many is close enough, and
 # the choice stays varied.
@@ -120,9 +124,11 @@ def _pair_number(face: FoundFace, variant: int) -> int:
 
 
 def _pictures(record: FaceRecord) -> Iterator[Image]:
-    with open_video(record.path, sampling=Sampling.fps(CLIP_FRAMES_PER_SECOND)) as reader:
-        for batch in reader.batches(_BATCH_FRAMES):
-            yield from batch.data
+    with closing(files_of(record.path, every=_SEQUENCE_STEP)) as files:
+        for path in files:
+            with open_video(path, sampling=Sampling.fps(CLIP_FRAMES_PER_SECOND)) as reader:
+                for batch in reader.batches(_BATCH_FRAMES):
+                    yield from batch.data
 
 
 def _largest(found: FaceDetections) -> FaceDetections | None:
