@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from forensics.clip_linear import is_probe
 from forensics.detector import WEIGHT_VARIANTS
 from forensics.mesonet import PUBLISHED_SETS
 
 # The detectors whose weights can be chosen.
-TAKERS = ("repdfd", "code", "mesonet")
+TAKERS = ("repdfd", "clip_linear", "code", "mesonet")
 
 
 def is_for(detector: str, weights: str, running: Sequence[str]) -> bool:
@@ -27,4 +28,6 @@ def _owner(weights: str) -> str:
         return "repdfd"
     if weights in PUBLISHED_SETS:
         return "mesonet"
-    return "code" if Path(weights).is_dir() else "repdfd"
+    if Path(weights).is_dir():
+        return "code"
+    return "clip_linear" if is_probe(Path(weights)) else "repdfd"

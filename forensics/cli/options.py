@@ -135,6 +135,7 @@ model_options = together(
         MODELS,
         "--weights",
         help="RepDFD's: starter, official, or a checkpoint of `forensics train repdfd` [default: starter]; "
+        "clip_linear's: a file of `forensics train clip_linear` [default: the one that ships here]; "
         "CoDE's: a folder of `forensics train code` [default: the published ones]; MesoNet's: meso4-df, "
         "meso4-f2f, mesoinception-df or mesoinception-f2f [default: meso4-df].",
     ),

