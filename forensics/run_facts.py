@@ -23,6 +23,7 @@ _VERSIONED = (
     "numpy",
     "facenet-pytorch",
     "open_clip_torch",
+    "captum",
     "dlib-bin",
     "opencv-python",
     "onnxruntime",
