@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from forensics.calibration.apply import calibrated_report
@@ -29,6 +30,7 @@ def analyze(
     settings: AnalysisSettings = DEFAULT_SETTINGS,
     store: Store | None = None,
     case: CaseFacts = NO_CASE,
+    references: Sequence[str | os.PathLike[str]] = (),
     calibration: str | os.PathLike[str] | None = None,
     extras: Extras = NO_EXTRAS,
     overwrite: bool = False,
@@ -37,11 +39,12 @@ def analyze(
     """Analyse a video file or still image; with `out`, write the report and its manifest there.
 
     `store` is where weights come from (the user's cache by default; it may download), `case` what the
-    report says of the case, `calibration` a file of `forensics calibrate`, `extras` what is written beside
-    the usual outputs. The outputs appear together when all are complete, or not at all. Raises
-    VideoError for a file that cannot be used, WeightsError for weights that cannot be had, CalibrationError
-    for a calibration that is damaged or was made for other models, OutputError for
-    a folder that cannot be written or is not empty, and UsageFault for settings that make no sense. No face
+    report says of the case, `references` photos of one person whom every face is compared with,
+    `calibration` a file of `forensics calibrate`, `extras` what is written beside the usual outputs. The
+    outputs appear together when all are complete, or not at all. Raises VideoError for a file that cannot
+    be used, ReferencePhotoError for a photo without one clear face, WeightsError for weights that cannot be
+    had, CalibrationError for a calibration that is damaged or was made for other models, OutputError for a
+    folder that cannot be written or is not empty, and UsageFault for settings that make no sense. No face
     is an outcome, not an error.
     """
     store = Store() if store is None else store
@@ -51,7 +54,8 @@ def analyze(
 
     def analysed() -> Report:
         models = load_models(settings, store)
-        report = analyze_video(Path(video), models, settings, case=case, progress=progress)
+        photos = [Path(photo) for photo in references]
+        report = analyze_video(Path(video), models, settings, case=case, references=photos, progress=progress)
         return report if calibration is None else calibrated_report(report, Path(calibration))
 
     if out is None:

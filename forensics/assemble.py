@@ -13,6 +13,8 @@ from forensics.chunks import ScoredChunk
 from forensics.detector import Detector
 from forensics.identity_drift import IdentitySeries, identity_series
 from forensics.identity_handover import Handover, handovers
+from forensics.reference import ReferencePerson
+from forensics.reference_finding import find_against_reference
 from forensics.report.model import (
     DetectorRun,
     FaceRow,
@@ -21,6 +23,7 @@ from forensics.report.model import (
     Person,
     Status,
 )
+from forensics.report.reference import ReferenceFinding
 from forensics.scores import FrameScores
 
 
@@ -28,17 +31,24 @@ class WholeVideo:
     """All chunks of one video (at least one), in order, once the tracker knows who is who."""
 
     def __init__(
-        self, chunks: Sequence[ScoredChunk], tracks: Tracks, *, same_person_similarity: float
+        self,
+        chunks: Sequence[ScoredChunk],
+        tracks: Tracks,
+        *,
+        same_person_similarity: float,
+        reference: ReferencePerson | None = None,
     ) -> None:
         self._chunks = chunks
         self._tracks = tracks
         self._same_person_similarity = same_person_similarity
+        self._reference = reference
         self._frames = tuple(row for chunk in chunks for row in chunk.frames)
         self._faces = tuple(row for chunk in chunks for row in chunk.faces)
         # [N] each, in the order of the faces.
         self._track = tracks.resolve(np.concatenate([chunk.track for chunk in chunks]))
         self._identity = np.concatenate([chunk.identity for chunk in chunks])
         self._usable = np.concatenate([chunk.usable for chunk in chunks])
+        self._to_reference = None if reference is None else reference.similarity(self._identity)
         shot_of = {row.frame_index: row.shot for row in self._frames}
         self._shot = np.array([shot_of[row.frame_index] for row in self._faces], np.int64)
         self._frame_index = np.array([row.frame_index for row in self._faces], np.int64)
@@ -67,9 +77,18 @@ class WholeVideo:
             finding=find_in_video(detector.name, found),
         )
 
-    def people(self) -> tuple[Person, ...]:
+    def people(self, *, min_frames: int) -> tuple[Person, ...]:
+        """Everybody in the video, compared with the reference person where there is one.
+
+        Fewer than `min_frames` usable faces are too few to compare.
+        """
         return tuple(
-            Person.of(track, _identity_facts(self._series[track.id])) for track in self._tracks.tracks
+            Person.of(
+                track,
+                _identity_facts(self._series[track.id]),
+                self._reference_finding(track.id, min_frames=min_frames),
+            )
+            for track in self._tracks.tracks
         )
 
     def handovers(self) -> tuple[Handover, ...]:
@@ -106,10 +125,26 @@ class WholeVideo:
                 row,
                 track=track,
                 identity_similarity=similarity.get((track, row.frame_index)),
+                reference_similarity=to_reference,
                 scores=tuple(score for score in row.scores if score.detector not in failures),
             )
-            for row, track in zip(self._faces, self._track.tolist(), strict=True)
+            for row, track, to_reference in zip(
+                self._faces, self._track.tolist(), self._known_to_reference(), strict=True
+            )
         )
+
+    def _known_to_reference(self) -> list[float | None]:
+        """The cosine of each face to the reference person, `None` for faces too poor to tell."""
+        if self._to_reference is None:
+            return [None] * len(self._faces)
+        cosines = zip(self._to_reference.tolist(), self._usable.tolist(), strict=True)
+        return [cosine if usable else None for cosine, usable in cosines]
+
+    def _reference_finding(self, track: int, *, min_frames: int) -> ReferenceFinding | None:
+        if self._reference is None or self._to_reference is None:
+            return None
+        cosines = self._to_reference[(self._track == track) & self._usable]
+        return find_against_reference(cosines, self._reference.facts, min_faces=min_frames)
 
     def _scores(self, name: str) -> FrameScores:
         """All chunks' scores of one detector, with final track ids."""

@@ -100,6 +100,7 @@ def _face_rows(evidence: Evidence, scores: dict[str, FrameScores]) -> tuple[Face
                 covered_ratio=float(quality.covered_ratio[number]),
                 # Known once the track is complete.
                 identity_similarity=None,
+                reference_similarity=None,
                 scores=tuple(_detector_score(given, number) for given in said),
             )
         )

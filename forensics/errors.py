@@ -44,6 +44,12 @@ class CalibrationError(ForensicsError):
     exit_code = ExitCode.INPUT
 
 
+class ReferencePhotoError(ForensicsError):
+    """A reference photo does not show which person the faces are to be compared with."""
+
+    exit_code = ExitCode.INPUT
+
+
 class ReportError(ForensicsError):
     """A report or a manifest is missing, damaged or of another version of the format."""
 

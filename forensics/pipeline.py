@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from forensics.errors import ForensicsError, UsageFault
 from forensics.models import Models
 from forensics.prefetch import prefetched
 from forensics.progress import Progress, no_progress
+from forensics.reference import load_reference
 from forensics.report.facts import NO_CASE, CaseFacts, storable
 from forensics.report.heatmaps import HeatmapKeeper
 from forensics.report.model import (
@@ -43,17 +44,21 @@ def analyze_video(
     settings: AnalysisSettings,
     *,
     case: CaseFacts = NO_CASE,
+    references: Sequence[Path] = (),
     progress: Progress = no_progress,
 ) -> Report:
     """Analyse one video or still image with loaded models; the report carries `case` as it is given.
 
-    The file is only read; its digest is taken before and after, and a change in between is an error.
-    Raises VideoError for a file that cannot be used and ForensicsError when it changed underneath.
+    With photos of a person in `references`, every face is compared with them as well. The file is only
+    read; its digest is taken before and after, and a change in between is an error. Raises VideoError for a
+    file that cannot be used, ReferencePhotoError for a reference without one clear face, and ForensicsError
+    when the video changed underneath.
     """
     clock = RunClock()
     facts = probe(path)
     sha256, size_bytes = sha256_of(path), path.stat().st_size
     c2pa = read_c2pa(path)
+    reference = load_reference(references, models.front, evidence=path) if references else None
     digest = FramesDigest()
     same_person = models.front.embedders[0].same_person_similarity
     tracker = Tracker(TrackSettings(same_person_similarity=same_person))
@@ -91,7 +96,7 @@ def analyze_video(
             f"frames up to {facts.duration_seconds} s"
         )
     tracks = tracker.finish()
-    whole = WholeVideo(chunks, tracks, same_person_similarity=same_person)
+    whole = WholeVideo(chunks, tracks, same_person_similarity=same_person, reference=reference)
     runs = (
         *(_detector_run(detector, failures, whole, settings) for detector in models.detectors.values()),
         *models.not_run,
@@ -115,12 +120,16 @@ def analyze_video(
         settings=settings.settled(models.detectors.values()).facts(),
         weights=models.files,
         detectors=runs,
-        people=whole.people(),
+        people=whole.people(min_frames=settings.min_frames),
+        reference=None if reference is None else reference.facts,
         handovers=whole.handovers(),
         verdict=conclude(runs),
         calibration=CALIBRATION_NOTE,
         calibrated=None,
-        warnings=delivery.warnings + _unused(manual) + unexplained,
+        warnings=delivery.warnings
+        + _unused(manual)
+        + unexplained
+        + (() if reference is None else reference.warnings),
         frames=whole.frame_rows(failures),
         faces=whole.face_rows(failures),
         pictures=() if keeper is None else keeper.pictures(tracks),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from forensics.calibration.apply import calibrated_report
+from forensics.checks import Check, State, Subject
 from forensics.comparison import first_difference, other_platform
 from forensics.errors import UsageFault
 from forensics.models import load_models
@@ -15,7 +17,7 @@ from forensics.pipeline import analyze_video
 from forensics.progress import Progress, no_progress
 from forensics.report.model import Report
 from forensics.settings import AnalysisSettings
-from forensics.verify import AS_GIVEN, Check, State, Subject
+from forensics.verify import AS_GIVEN
 from weights.store import Store
 
 BYTE_IDENTICAL = "byte-identical"
@@ -47,11 +49,14 @@ def rerun(
     evidence: Path,
     *,
     store: Store,
+    references: Sequence[Path] = (),
     weights: Path | None = None,
     calibration: Path | None = None,
     progress: Progress = no_progress,
 ) -> Check:
     """Analyse `evidence` as `report` records it, and compare with `report` apart from its `run` block.
+
+    `references` are the photos that it was compared with, in the order of the report.
 
     On the same platform (versions, device, instruction set, threads) the repetition must be the same to the
     byte, on another one within the tolerance of `forensics.comparison`. Raises what the analysis raises.
@@ -61,8 +66,9 @@ def rerun(
         raise UsageFault(
             f"{report.calibrated.file_name}: the analysis was calibrated; name it with --calibration"
         )
+    models = load_models(settings, store)
     fresh = analyze_video(
-        evidence, load_models(settings, store), settings, case=report.case, progress=progress
+        evidence, models, settings, case=report.case, references=references, progress=progress
     )
     if calibration is not None:
         fresh = calibrated_report(fresh, calibration)
@@ -87,9 +93,14 @@ def compared(stored: Report, repeated: Report) -> Check:
 
 
 def _named_alike(fresh: Report, stored: Report) -> Report:
-    """The evidence may have been renamed since: its name is no part of what was found in it."""
+    """Evidence and photos may have been renamed since: their names are no part of what was found in them."""
     evidence, name = fresh.evidence, stored.evidence.file_name
     renamed = replace(
         evidence, file_name=name, probe=replace(evidence.probe, path=stored.evidence.probe.path)
     )
-    return replace(fresh, evidence=renamed)
+    reference = fresh.reference
+    if reference is not None and stored.reference is not None:
+        pairs = zip(reference.photos, stored.reference.photos, strict=True)
+        photos = tuple(replace(photo, file_name=then.file_name) for photo, then in pairs)
+        reference = replace(reference, photos=photos)
+    return replace(fresh, evidence=renamed, reference=reference)

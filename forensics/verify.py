@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 
 from face.detect import detector_weights, load_detector
 from face.errors import FaceError
-from forensics.errors import ExitCode, ReportError
+from forensics.checks import Check, State, Subject, Verification, find_named
+from forensics.errors import ReportError
 from forensics.manifest import FILE_NAME as MANIFEST
 from forensics.manifest import Manifest, files_in, listed, read_manifest
-from forensics.report.facts import storable
 from forensics.report.json import FILE_NAME
 from forensics.report.model import ModelFile, Report
 from forensics.report.read import read_report
+from forensics.verify_photos import PhotoAgain, check_photos_again
 from weights.errors import CorruptWeightsError
 from weights.results import Pin, user_file
 from weights.store import Store
@@ -26,101 +24,74 @@ from weights.store import Store
 AS_GIVEN: Pin = "as given"
 
 
-class State(StrEnum):
-    """How a check ended."""
-
-    SOUND = "ok"
-    FAILED = "MISMATCH"
-    UNCHECKED = "not checked"
-
-
-class Subject(StrEnum):
-    """What a check is about."""
-
-    OUTPUT = "output"
-    EVIDENCE = "evidence"
-    WEIGHTS = "weights"
-    RERUN = "re-run"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was checked; `detail` says what was found."""
-
-    subject: Subject
-    name: str
-    state: State
-    detail: str
-
-
-@dataclass(frozen=True)
-class Verification:
-    """All checks of one output folder, in the order they were made."""
-
-    checks: tuple[Check, ...]
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """7 if anything does not match; else 3 where report or evidence could not be checked; else 0."""
-        if any(check.state is State.FAILED for check in self.checks):
-            return ExitCode.VERIFICATION
-        needed = (Subject.OUTPUT, Subject.EVIDENCE, Subject.RERUN)
-        missing = any(check.state is State.UNCHECKED and check.subject in needed for check in self.checks)
-        return ExitCode.INPUT if missing else ExitCode.DONE
-
-
-# Repeats the analysis of a report on its evidence.
-Repeat = Callable[[Report, Path], Check]
+# Repeats the analysis of a report on its evidence and its reference photos.
+Repeat = Callable[[Report, Path, Sequence[Path]], Check]
 
 
 def verify(
     folder: Path,
     *,
     evidence: Path | None = None,
+    references: Sequence[Path] = (),
     weights: Path | None = None,
     store: Store,
     repeat: Repeat | None = None,
 ) -> Verification:
-    """Check every output in `folder`, the evidence and the weights; with `repeat`, the analysis as well.
+    """Check every output in `folder`, the evidence, the reference photos and the weights; with `repeat`, the
+    analysis as well.
 
-    `evidence` defaults to the file of the reported name in `folder`, beside it or where the command runs.
-    `weights` is the checkpoint or the folder of the user's own training, if the analysis used one. The
-    manifest proves that nothing changed since it was written, not who wrote it. Raises ReportError when
-    `folder` has no readable manifest.
+    `evidence` defaults to the file of the reported name in `folder`, beside it or where the command runs;
+    so do the photos, unless they are among `references`. `weights` is the checkpoint or the folder of the
+    user's own training, if the analysis used one. The manifest proves that nothing changed since it was
+    written, not who wrote it. Raises ReportError when `folder` has no readable manifest.
     """
     manifest = read_manifest(folder)
-    found = find_evidence(manifest.evidence.name, folder) if evidence is None else evidence
+    found = find_named(manifest.evidence.name, folder) if evidence is None else evidence
     of_evidence = _check_evidence(manifest, found)
-    checks = [*_check_outputs(folder, manifest, found), of_evidence]
     try:
         report = read_report(folder)
     except ReportError as error:
-        checks.append(Check(Subject.OUTPUT, FILE_NAME, State.UNCHECKED, str(error)))
-        return Verification(tuple(checks))
-    checks += [_check_agreement(manifest, report), *_check_weights(report, store, weights)]
+        unread = Check(Subject.OUTPUT, FILE_NAME, State.UNCHECKED, str(error))
+        return Verification((*_check_outputs(folder, manifest, [found]), of_evidence, unread))
+    photos = () if report.reference is None else report.reference.photos
+    again = tuple(check_photos_again(photos, folder, references))
+    checks = [
+        *_check_outputs(folder, manifest, [found, *(photo.path for photo in again)]),
+        of_evidence,
+        *(one.check for one in again),
+        _check_agreement(manifest, report),
+        *_check_weights(report, store, weights),
+    ]
     if repeat is not None:
-        name = report.evidence.file_name
-        if found is None or of_evidence.state is State.UNCHECKED:
-            checks.append(Check(Subject.RERUN, name, State.UNCHECKED, "the evidence is not here"))
-        elif any(check.state is State.FAILED for check in checks):
-            checks.append(Check(Subject.RERUN, name, State.UNCHECKED, "something above does not match"))
-        else:
-            checks.append(repeat(report, found))
+        checks.append(_repeated(repeat, report, found, of_evidence, again, checks))
     return Verification(tuple(checks))
 
 
-def find_evidence(name: str, folder: Path) -> Path | None:
-    """The file that a report calls `name`: in `folder`, beside it, or where the command runs."""
-    for place in (folder, folder.resolve().parent, Path.cwd()):
-        with suppress(OSError):
-            # Compared, never joined: a name that anybody may have written is no path to follow.
-            for path in sorted(place.iterdir()):
-                if storable(path.name) == name and path.is_file():
-                    return path
-    return None
+def _repeated(
+    repeat: Repeat,
+    report: Report,
+    evidence: Path | None,
+    of_evidence: Check,
+    photos: Sequence[PhotoAgain],
+    checks: Sequence[Check],
+) -> Check:
+    """The check that repeats the analysis, if all that it needs is here and sound."""
+
+    def not_repeated(why: str) -> Check:
+        return Check(Subject.RERUN, report.evidence.file_name, State.UNCHECKED, why)
+
+    if evidence is None or of_evidence.state is State.UNCHECKED:
+        return not_repeated("the evidence is not here")
+    if any(photo.check.state is State.UNCHECKED for photo in photos):
+        return not_repeated("a reference photo is not here")
+    if any(check.state is State.FAILED for check in checks):
+        return not_repeated("something above does not match")
+    return repeat(report, evidence, [photo.path for photo in photos if photo.path is not None])
 
 
-def _check_outputs(folder: Path, manifest: Manifest, evidence: Path | None) -> Iterator[Check]:
+def _check_outputs(folder: Path, manifest: Manifest, inputs: Iterable[Path | None]) -> Iterator[Check]:
+    """Every listed output, and every file that is neither listed nor one of the `inputs`."""
+    own = {path.resolve() for path in inputs if path is not None}
     there = set(files_in(folder))
     for output in manifest.outputs:
         if output.name not in there:
@@ -131,7 +102,7 @@ def _check_outputs(folder: Path, manifest: Manifest, evidence: Path | None) -> I
         else:
             yield Check(Subject.OUTPUT, output.name, State.SOUND, f"sha256 {output.sha256}")
     for name in sorted(there - {output.name for output in manifest.outputs}):
-        if evidence is None or (folder / name).resolve() != evidence.resolve():
+        if (folder / name).resolve() not in own:
             yield Check(Subject.OUTPUT, name, State.FAILED, f"is not in {MANIFEST}; if it is yours, move it")
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from face.detect import FaceDetector
+from face.embed import IdentityEmbedder
 from face.quality import QualityLimits
 from face.types import CropSpec, FaceCrops, FaceDetections, IdentityEmbeddings
 from forensics.aggregate import Thresholds
@@ -58,6 +60,18 @@ class OneIdentity:
         return IdentityEmbeddings(torch.ones(len(crops), 4), self.name)
 
 
+class ColourIdentity:
+    """Tells people apart by the mean colour of their faces: the same colour is the same person."""
+
+    name = "dlib"
+    dimension = 3
+    spec = CropSpec(size=16)
+    same_person_similarity = 0.9
+
+    def embed(self, crops: FaceCrops) -> IdentityEmbeddings:
+        return IdentityEmbeddings(crops.data.float().mean(dim=(2, 3)), self.name)
+
+
 class StubDetector:
     """Scores each face with `score_of(frame number)`."""
 
@@ -100,7 +114,12 @@ class WholeFrameStub:
         return FrameScores(self.name, ScoreKind.MARGIN, score, None, index, None, abstained, peak=score + 1)
 
 
-def stub_models(*detectors: Detector, found: bool = True) -> Models:
-    front = FrontHalf(OneFace(found=found), [OneIdentity()], ANY_QUALITY, CPU)
+def stub_models(
+    *detectors: Detector,
+    found: bool = True,
+    faces: FaceDetector | None = None,
+    identity: IdentityEmbedder | None = None,
+) -> Models:
+    front = FrontHalf(faces or OneFace(found=found), [identity or OneIdentity()], ANY_QUALITY, CPU)
     files = (ModelFile("stub.pt", "0" * 64, "MIT", True, "sha256", "test"),)
     return Models(front, {detector.name: detector for detector in detectors}, (), files, CPU)

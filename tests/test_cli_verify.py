@@ -13,6 +13,7 @@ from click.testing import Result
 from outputs import TABLE, analysed_clip, edit, lines_of, relist, run, use_stub_models
 from weights_local import CONTENT, digest, registry, spec
 
+from forensics.checks import Check, State, Subject
 from forensics.errors import ExitCode, UsageFault
 from forensics.manifest import FILE_NAME as MANIFEST
 from forensics.manifest import write_manifest
@@ -21,7 +22,7 @@ from forensics.report.json import write_json
 from forensics.report.model import ModelFile, Report
 from forensics.report.read import read_report
 from forensics.rerun import compared, settings_of
-from forensics.verify import Check, State, Subject, verify
+from forensics.verify import verify
 from weights.sources import Imported
 from weights.store import Store
 from weights.streams import sha256_of

@@ -159,6 +159,7 @@ def test_each_column_holds_what_it_is_called(report: Report, tmp_path: Path) -> 
         visible_ratio=0.25,
         covered_ratio=0.125,
         identity_similarity=0.75,
+        reference_similarity=0.5,
         scores=(DetectorScore("a", -1.5, 0.125, None), DetectorScore("b", None, None, "cut_off")),
     )
     frame = FrameRow(7, 280, "1/1000", 0.28, 1, ())
@@ -173,6 +174,7 @@ def test_each_column_holds_what_it_is_called(report: Report, tmp_path: Path) -> 
         "visible_ratio": "0.25",
         "covered_ratio": "0.125",
         "identity_similarity": "0.75",
+        "reference_similarity": "0.5",
         "peak": "",
     }
     assert first == shared | {"detector": "a", "score": "-1.5", "probability": "0.125", "abstained": ""}

@@ -33,7 +33,7 @@ def demo_command(output: Path, overwrite: bool, offline: bool, cache_dir: Path |
     import torch
 
     from face.detect import load_detector
-    from forensics.cli.analyze import exit_code_of_verdict, run_analysis
+    from forensics.cli.analysis import exit_code_of_verdict, run_analysis
     from forensics.custody import output_folder
     from forensics.demo import MARKED_SECONDS, make_demo_clip
     from forensics.settings import AnalysisSettings

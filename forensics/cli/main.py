@@ -11,6 +11,7 @@ import click
 from face.errors import FaceError
 from forensics.cli.analyze import analyze_command
 from forensics.cli.calibrate import calibrate_command
+from forensics.cli.compare import compare_command
 from forensics.cli.data import data_group
 from forensics.cli.decoders import decoders_command
 from forensics.cli.demo import demo_command
@@ -85,6 +86,7 @@ def main() -> None:
 for command in (
     analyze_command,
     calibrate_command,
+    compare_command,
     data_group,
     decoders_command,
     demo_command,

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from forensics.aggregate import TrackFinding
 from forensics.report.model import DetectorRun, Report, person_name
+from forensics.report.reference import REFERENCE_NOTE, reference_grounds
 from forensics.report.words import found_sentence, segment_sentence
 from video.errors import printable
 
@@ -32,6 +33,7 @@ def print_summary(report: Report) -> None:
     )
     for run in report.detectors:
         _print_run(console, report, run)
+    _print_comparison(console, report)
     for warning in report.warnings:
         console.print(Text(f"warning: {warning}"))
     if report.calibrated is not None:
@@ -42,6 +44,22 @@ def print_summary(report: Report) -> None:
     restricted = sorted({file.name for file in report.weights if not file.commercial_use})
     if restricted:
         console.print(Text(f"Not for commercial use: {', '.join(restricted)}."))
+
+
+def _print_comparison(console: Console, report: Report) -> None:
+    """Per person how it compares with the reference person, if there is one; then what that is not."""
+    if report.reference is None:
+        return
+    numbered = enumerate(report.reference.photos, start=1)
+    photos = ", ".join(f"{number} {printable(photo.file_name)}" for number, photo in numbered)
+    console.print(
+        Text(f"compared by {report.reference.embedder} with the reference person of the photos {photos}")
+    )
+    for person in report.people:
+        if person.reference is not None:
+            grounds = reference_grounds(person.reference, report.reference)
+            console.print(Text(f"{person.name}: {person.reference.outcome}: {grounds}"))
+    console.print(Text(f"note: {REFERENCE_NOTE}"))
 
 
 def _print_run(console: Console, report: Report, run: DetectorRun) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,8 @@ from forensics.cli.progress import byte_bar, frame_bar
 from forensics.errors import ExitCode
 
 if TYPE_CHECKING:
+    from forensics.checks import Check, Verification
     from forensics.report.model import Report
-    from forensics.verify import Check, Verification
     from weights.store import Store
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -24,6 +25,14 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command("verify", short_help="Check the outputs of an analysis, or repeat it.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--evidence", type=click.Path(path_type=Path), help="The evidence, if not beside the folder.")
+@click.option(
+    "--reference",
+    "references",
+    type=FILE,
+    multiple=True,
+    metavar="PHOTO",
+    help="A photo the faces were compared with, if not beside the folder; repeatable.",
+)
 @click.option(
     "--weights",
     type=click.Path(exists=True, path_type=Path),
@@ -37,6 +46,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 def verify_command(
     folder: Path,
     evidence: Path | None,
+    references: tuple[Path, ...],
     weights: Path | None,
     calibration: Path | None,
     repeat: bool,
@@ -46,19 +56,26 @@ def verify_command(
 ) -> ExitCode:
     """Check everything in the output FOLDER of an analysis against its manifest.json and report.json.
 
-    Exit code 7: something does not match. 3: nothing mismatches, but manifest, report or evidence are not
-    here to be checked. 0: all that was checked is as it was. Weights that are not in the cache are named
-    and change nothing.
+    Exit code 7: something does not match. 3: nothing mismatches, but manifest, report, evidence or
+    reference photos are not here to be checked. 0: all that was checked is as it was. Weights that are not
+    in the cache are named and change nothing.
     """
     from forensics.verify import verify
     from weights.store import Store
 
     store = Store(cache_dir, offline=offline)
 
-    def again(report: Report, path: Path) -> Check:
-        return _rerun(report, path, store, weights=weights, calibration=calibration)
+    def again(report: Report, path: Path, photos: Sequence[Path]) -> Check:
+        return _rerun(report, path, photos, store, weights=weights, calibration=calibration)
 
-    result = verify(folder, evidence=evidence, weights=weights, store=store, repeat=again if repeat else None)
+    result = verify(
+        folder,
+        evidence=evidence,
+        references=references,
+        weights=weights,
+        store=store,
+        repeat=again if repeat else None,
+    )
     if as_json:
         _print_json(result)
     else:
@@ -67,7 +84,13 @@ def verify_command(
 
 
 def _rerun(
-    report: Report, evidence: Path, store: Store, *, weights: Path | None, calibration: Path | None
+    report: Report,
+    evidence: Path,
+    photos: Sequence[Path],
+    store: Store,
+    *,
+    weights: Path | None,
+    calibration: Path | None,
 ) -> Check:
     from forensics.models import fetch_weights
     from forensics.rerun import rerun, settings_of
@@ -75,11 +98,19 @@ def _rerun(
     with byte_bar("weights") as fetching:
         fetch_weights(settings_of(report, weights=weights), store, progress=fetching)
     with frame_bar("frames") as frames:
-        return rerun(report, evidence, store=store, weights=weights, calibration=calibration, progress=frames)
+        return rerun(
+            report,
+            evidence,
+            store=store,
+            references=photos,
+            weights=weights,
+            calibration=calibration,
+            progress=frames,
+        )
 
 
 def _print_lines(result: Verification) -> None:
-    from forensics.verify import State
+    from forensics.checks import State
     from video.errors import printable
 
     for check in result.checks:

@@ -18,7 +18,16 @@ from markupsafe import Markup
 from forensics.aggregate import Label, TrackFinding
 from forensics.identity_handover import SIGNAL_NOTE
 from forensics.report.json import to_plain
-from forensics.report.model import FaceHeatmap, FacePicture, FaceRow, Person, Report, person_name
+from forensics.report.model import (
+    FaceHeatmap,
+    FacePicture,
+    FaceRow,
+    Person,
+    Report,
+    person_name,
+    reference_headline,
+)
+from forensics.report.reference import REFERENCE_NOTE, reference_grounds
 from forensics.report.timeline import HEIGHT, WIDTH, Timeline, timeline
 from forensics.report.words import (
     abstention_words,
@@ -104,6 +113,7 @@ def render_html(report: Report, *, printed: bool = False) -> str:
         panel_width=width,
         chart_style=Markup(_asset("chart_print.css")) if printed else None,
         handover_note=SIGNAL_NOTE,
+        reference_note=REFERENCE_NOTE,
     )
 
 
@@ -211,6 +221,7 @@ def _environment() -> Environment:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["abstention"] = abstention_words
     environment.filters["clock"] = clock_time
     environment.filters["signed"] = lambda value: "-" if value is None else f"{value:+.2f}"
     environment.filters["share"] = lambda value: "-" if value is None else f"{value:.2f}"
@@ -218,6 +229,8 @@ def _environment() -> Environment:
     environment.filters["line_style"] = lambda track: "whole" if track is None else f"p{track % LINE_STYLES}"
     environment.globals["person_name"] = person_name
     environment.globals["found_sentence"] = found_sentence
+    environment.globals["reference_grounds"] = reference_grounds
+    environment.globals["reference_headline"] = reference_headline
     environment.globals["segment_sentence"] = segment_sentence
     return environment
 

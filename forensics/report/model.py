@@ -14,12 +14,13 @@ from forensics.detector import Scope
 from forensics.identity_drift import IdentityChange
 from forensics.identity_handover import Handover
 from forensics.report.facts import C2paFacts, CaseFacts, RunFacts, SettingsFacts
+from forensics.report.reference import ReferenceFacts, ReferenceFinding, ReferenceOutcome
 from forensics.report.words import found_sentence
 from forensics.scores import ScoreKind
 from video.facts import Probe
 from video.frames import Delivery
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "2.1"
 CALIBRATION_NOTE = (
     "The score is uncalibrated: it ranks faces, it is no probability that this video is fake, and without a "
     "calibration on comparable material nothing is called real or fake."
@@ -93,7 +94,10 @@ class IdentityFacts:
 
 @dataclass(frozen=True)
 class Person:
-    """One track as reports show it: without its identity vector, which is biometric data."""
+    """One track as reports show it: without its identity vector, which is biometric data.
+
+    `reference` is how it compares with the reference person, `None` where there is none.
+    """
 
     id: int
     name: str
@@ -103,9 +107,10 @@ class Person:
     last_seconds: float
     detections: int
     identity: IdentityFacts
+    reference: ReferenceFinding | None
 
     @staticmethod
-    def of(track: FaceTrack, identity: IdentityFacts) -> Person:
+    def of(track: FaceTrack, identity: IdentityFacts, reference: ReferenceFinding | None) -> Person:
         return Person(
             id=track.id,
             name=person_name(track.id),
@@ -115,6 +120,7 @@ class Person:
             last_seconds=track.last_seconds,
             detections=track.detections,
             identity=identity,
+            reference=reference,
         )
 
 
@@ -148,8 +154,9 @@ class FrameRow:
 class FaceRow:
     """One face in one sampled frame. Boxes are pixels of the delivered (upright, square-pixel) frame.
 
-    `identity_similarity` is the cosine of the face's identity embedding to its track's mean, `None` for a
-    face too poor to tell.
+    `identity_similarity` is the cosine of the face's identity embedding to its track's mean,
+    `reference_similarity` that to the reference person, if there is one; both are `None` for a face too
+    poor to tell.
     """
 
     frame_index: int
@@ -166,6 +173,7 @@ class FaceRow:
     visible_ratio: float
     covered_ratio: float
     identity_similarity: float | None
+    reference_similarity: float | None
     scores: tuple[DetectorScore, ...]
 
 
@@ -241,6 +249,7 @@ class Report:
     weights: tuple[ModelFile, ...]
     detectors: tuple[DetectorRun, ...]
     people: tuple[Person, ...]
+    reference: ReferenceFacts | None
     handovers: tuple[Handover, ...]
     verdict: Verdict
     calibration: str
@@ -262,6 +271,16 @@ def person_name(track: int) -> str:
         track, rest = divmod(track - 1, len(letters))
         name = letters[rest] + name
     return f"person {name}"
+
+
+def reference_headline(people: Sequence[Person]) -> str:
+    """Who is consistent with the reference person, who is not, and of whom nothing was found."""
+    names = {
+        outcome: [one.name for one in people if one.reference and one.reference.outcome is outcome]
+        for outcome in ReferenceOutcome
+    }
+    found = "; ".join(f"{outcome}: {', '.join(of)}" for outcome, of in names.items() if of)
+    return found or "no face was found to compare with the reference person"
 
 
 def conclude(runs: Sequence[DetectorRun]) -> Verdict:

@@ -27,6 +27,7 @@ FACE_COLUMNS = (
     "visible_ratio",
     "covered_ratio",
     "identity_similarity",
+    "reference_similarity",
 )
 NOBODY = (None,) * len(PERSON_COLUMNS)
 NO_FACE = (None,) * len(FACE_COLUMNS)
@@ -68,8 +69,9 @@ def _said(score: DetectorScore) -> tuple[object, ...]:
 
 def _face(face: FaceRow) -> tuple[object, ...]:
     pose = (face.yaw_degrees, face.pitch_degrees)
-    seen = (face.visible_ratio, face.covered_ratio, face.identity_similarity)
-    return (*face.box_xyxy, face.confidence, face.size_pixels, face.sharpness, *pose, *seen)
+    seen = (face.visible_ratio, face.covered_ratio)
+    alike = (face.identity_similarity, face.reference_similarity)
+    return (*face.box_xyxy, face.confidence, face.size_pixels, face.sharpness, *pose, *seen, *alike)
 
 
 def inert(cell: object) -> object:

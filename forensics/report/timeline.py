@@ -21,6 +21,7 @@ MAX_POINTS = 1_200
 # A line breaks where the next point is this many usual steps away.
 GAP_STEPS = 2.5
 IDENTITY_TITLE = "identity: similarity of each face to its person's mean"
+REFERENCE_TITLE = "reference: similarity of each face to the reference person"
 _TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 _MAX_TIME_TICKS = 8
 _MAX_VALUE_TICKS = 5
@@ -100,8 +101,8 @@ def timeline(report: Report, *, width: float = WIDTH) -> Timeline | None:
     first, last = report.frames[0].pts_seconds, report.frames[-1].pts_seconds
     drawing = _Drawing(first, max(last, first + 1e-3), width)
     panels = [drawing.panel(report, run) for run in report.detectors if run.finding is not None]
-    identity = drawing.identity_panel(report)
-    shown = [panel for panel in (*panels, *identity) if panel.lines]
+    panels += [*drawing.identity_panel(report), *drawing.reference_panel(report)]
+    shown = [panel for panel in panels if panel.lines]
     starts = [after.pts_seconds for before, after in pairwise(report.frames) if after.shot != before.shot]
     return Timeline(first, last, drawing.time_ticks(), tuple(drawing.x(at) for at in starts), tuple(shown))
 
@@ -160,18 +161,45 @@ class _Drawing:
 
     def identity_panel(self, report: Report) -> Iterator[Panel]:
         """How like its person's mean each face is: a signal of its own, no score."""
+        cosines = [face.identity_similarity for face in report.faces]
+        yield from self._similarity_panel(IDENTITY_TITLE, report, cosines, note=SIGNAL_NOTE)
+
+    def reference_panel(self, report: Report) -> Iterator[Panel]:
+        """How like the reference person each face is, with the operating point and the margin around it."""
+        if report.reference is None:
+            return
+        point, margin = report.reference.operating_point, report.reference.margin
+        limits = (
+            (point - margin, "not consistent below"),
+            (point, "operating point"),
+            (point + margin, "consistent from"),
+        )
+        cosines = [face.reference_similarity for face in report.faces]
+        yield from self._similarity_panel(REFERENCE_TITLE, report, cosines, limits=limits)
+
+    def _similarity_panel(
+        self,
+        title: str,
+        report: Report,
+        cosines: Sequence[float | None],
+        *,
+        limits: Sequence[tuple[float, str]] = (),
+        note: str = "",
+    ) -> Iterator[Panel]:
+        """One cosine per row of `report.faces`, `None` for faces too poor to tell."""
         points: dict[int, list[Point]] = {}
-        for face in report.faces:
-            point = Point(face.frame_index, face.pts_seconds, face.identity_similarity, None)
+        for face, cosine in zip(report.faces, cosines, strict=True):
+            point = Point(face.frame_index, face.pts_seconds, cosine, None)
             points.setdefault(face.track, []).append(point)
-        low, high = _range([point.value for person in points.values() for point in person], (1.0,))
+        low, high = _range(cosines, (1.0, *(limit for limit, _ in limits)))
         lines = tuple(
             self._line(person.name, person.id, points[person.id], low, high)
             for person in report.people
             if any(point.value is not None for point in points.get(person.id, ()))
         )
         if lines:
-            yield Panel(IDENTITY_TITLE, "cosine", low, high, _levels(low, high), (), lines, (), SIGNAL_NOTE)
+            thresholds = tuple(Level(_y(limit, low, high), f"{name} {limit:.3f}") for limit, name in limits)
+            yield Panel(title, "cosine", low, high, _levels(low, high), thresholds, lines, (), note)
 
     def _line(self, name: str, track: int | None, points: list[Point], low: float, high: float) -> Line:
         ordered = sorted(points, key=lambda point: point.seconds)
