@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from face.detect import FaceDetector
 from forensics.data.faces import DatasetError
+from forensics.data.media import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from forensics.progress import Progress, no_progress
 from video.errors import printable
 from video.reader import open_video
@@ -19,9 +20,7 @@ from video.sampling import Sampling
 from video.stills import StillReader
 
 # In a folder these are pictures and videos; a file that is named itself is opened whatever its suffix.
-_PICTURE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"])
-_VIDEO_SUFFIXES = frozenset([".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts"])
-SUFFIXES = _PICTURE_SUFFIXES | _VIDEO_SUFFIXES
+SUFFIXES = PICTURE_SUFFIXES | VIDEO_SUFFIXES
 # Searches before the clock runs: the first ones also allocate and choose algorithms.
 WARM_UP_SEARCHES = 2
 

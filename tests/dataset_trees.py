@@ -116,6 +116,7 @@ def d3(root: Path) -> None:
         for kind in ("caption.txt", "gen_0.jpg", "gen_1.jpg", "real.jpg", "url.txt")
     ]
     write_tar(root / "elsa_v2-0000.tar", members)
+    touch(root / "job-0/0", "7_gen0.png", "7_gen1.png", "7_real.png", "7_prompt.txt")
     touch(root / "augm", "real/1.png", "gen_0/1.png", "gen_1/1.png")
     touch(root / "no_augm", "real/1.png", "gen_0/1.png")
 

@@ -104,6 +104,16 @@ def test_a_wrong_layout_and_a_wrong_name_are_one_line(tmp_path: Path) -> None:
     assert_refused(run("data", "check", tmp_path, "--as", "DFDCP"), ExitCode.USAGE, "no dataset 'DFDCP'")
 
 
+def test_a_broken_shard_is_named_in_one_line(tmp_path: Path) -> None:
+    write_tar(tmp_path / "s.tar", ["1.real.png"])
+    (tmp_path / "s.tar").write_bytes((tmp_path / "s.tar").read_bytes()[:700])
+    (tmp_path / "t.tar").write_text("no tar")
+    for name, remedy in (("s.tar", "again"), ("t.tar", "again")):
+        result = run("data", "check", tmp_path, "--as", "d3")
+        assert_refused(result, ExitCode.INPUT, f"{name}: cannot be read as a tar", remedy)
+        (tmp_path / name).unlink()
+
+
 def test_the_known_datasets_are_listed_with_their_layouts() -> None:
     listed = json.loads(run("data", "datasets", "--json").stdout)
     assert [row["name"] for row in listed] == list(dataset_names())

@@ -109,8 +109,9 @@ EXPECTED = {
         },
     ),
     "d3": (
-        11,
+        14,
         {
+            "job-0/0/7_gen0.png": ("generated", "train", "gen_0", "d3:7", "", ""),
             "elsa_v2-0000.tar/elsa_v2__train__12750.real.jpg": ("real", "train", "real", "d3:12750", "", ""),
             "elsa_v2-0000.tar/elsa_v2__train__12751.gen_1.jpg": (
                 "generated", "train", "gen_1", "d3:12751", "", "",
@@ -204,9 +205,10 @@ def test_extra_files_of_datasets_without_lists_are_named(tmp_path: Path) -> None
         ("wilddeepfake", "real_test/0"),
         ("df40", "DF40/simswap.zip"),
         ("d3", "augm/gen_0/notes.txt"),
+        ("d3", "job-0/0/holiday.png"),
         ("universalfakedetect", "test/deepfake/0_real/Thumbs.db"),
     ):
-        root = tmp_path / name
+        root = tmp_path / added / name
         TREES[name](root)
         touch(root, added)
         assert read_dataset(name, root).extra == (added,)
@@ -225,7 +227,7 @@ def test_a_picture_that_a_sample_of_a_shard_lacks_is_missing(tmp_path: Path) -> 
         tmp_path / "s.tar", ["elsa__test__1.real.png", "elsa__test__1.gen_0.png", "elsa__test__2.gen_0.png"]
     )
     dataset = read_dataset("d3", tmp_path)
-    assert dataset.missing_names == ("s.tar/elsa__test__2.real.png",)
+    assert dataset.missing_names == ("s.tar/elsa__test__2.real",)
     assert {record.split for record in dataset.records} == {"test"}
 
 

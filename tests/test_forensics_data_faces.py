@@ -223,8 +223,11 @@ def test_caches_behind_each_other_keep_their_pairs_apart(tmp_path: Path) -> None
 
 
 def test_caches_of_which_one_validates_on_what_the_other_learns_are_refused(tmp_path: Path) -> None:
-    for split in Split.TRAIN, Split.VAL:
-        material = [replace(record, split=split) for record in records(tmp_path, 2)]
+    for split, suffix in (Split.TRAIN, ""), (Split.VAL, "|another"):
+        material = [
+            replace(record, split=split, identity=f"{record.identity}{suffix}")
+            for record in records(tmp_path, 2)
+        ]
         extract(material, tmp_path / split, tools=TOOLS, spec=SPEC, settings=SampleSettings())
     with pytest.raises(DatasetError, match=r"2 identities lie in more than one split, 'person0' first"):
         load_caches([tmp_path / "train", tmp_path / "val"], expected={})

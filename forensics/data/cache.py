@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from face.types import Alignment, CropSpec
 from forensics.backbones import STARTER
-from forensics.data.faces import DatasetError, Split
+from forensics.data.faces import IDENTITY_SEPARATOR, DatasetError, Split
 
 SPEC_FILE = "spec.json"
 # The labels in a cache.
@@ -189,11 +189,11 @@ def load_caches(folders: Sequence[Path], *, expected: Mapping[str, object]) -> F
         first += (int(record_of(part.pair).max()) + 1) * PAIRS_IN_RECORD
     cache = FeatureCache.join(parts)
     learnt = cache.split == Split.TRAIN
-    leaking = np.intersect1d(cache.identity[learnt], cache.identity[~learnt])
-    if len(leaking):
+    leaking = _people(cache.identity[learnt]) & _people(cache.identity[~learnt])
+    if leaking:
         raise DatasetError(
             f"{', '.join(map(str, folders))}: {len(leaking)} identities lie in more than one split, "
-            f"{str(leaking[0])!r} first; extract them with one split"
+            f"{min(leaking)!r} first; extract them with one split"
         )
     return cache
 
@@ -201,3 +201,7 @@ def load_caches(folders: Sequence[Path], *, expected: Mapping[str, object]) -> F
 def record_of(pair: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """[N] the numbers of the records (videos or pictures) that the pairs [N] come from."""
     return pair // PAIRS_IN_RECORD
+
+
+def _people(identity: npt.NDArray[np.str_]) -> set[str]:
+    return {name for text in np.unique(identity) for name in str(text).split(IDENTITY_SEPARATOR)}

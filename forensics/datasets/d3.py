@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,25 +14,27 @@ from forensics.data.faces import FaceRecord, Label, Split
 from forensics.data.folders import entries
 from forensics.data.media import PICTURE_SUFFIXES, members
 
-SUMMARY = (
-    "ELSA's diffusion-generated pictures beside the photographs of their captions; methods gen_0 to gen_3"
-)
+SUMMARY = "ELSA's diffusion pictures beside the photographs of their captions; methods gen_0 to gen_3"
 LAYOUT = (
-    "shards *.tar with elsa_v2__train__ID.gen_0.png to gen_3.png and ID.real.png, "
-    "or {augm,no_augm}/{real,gen_0,...}/*.png"
+    "shards *.tar with elsa_v2__train__ID.gen_0.png to gen_3.png and ID.real.png, or files ID_gen0.png and "
+    "ID_real.png at any depth, or the test set's {augm,no_augm}/{real,gen_0,...}/*.png"
 )
 SPLIT_FILES: tuple[str, ...] = ()
 
-_KIND = re.compile(r"real|gen_\d+")
-# A member's name up to its first dot is its sample's: dataset, split and the number of the caption.
-_MEMBER = re.compile(r"(?P<sample>[^.]+)\.(?P<kind>real|gen_\d+)\.\w+")
+# A member of a sample without its suffix: KEY.real, KEY.gen_0 in a shard, KEY_real, KEY_gen0 in a folder.
+MEMBER = re.compile(r"(?P<key>.+)[._](?P<kind>real|gen_?\d+)")
+# In shards a key is dataset, split and the number of the caption; loose files are of the training set.
 _SPLITS = {"train": Split.TRAIN, "training": Split.TRAIN, "val": Split.VAL, "test": Split.TEST}
+_KIND = re.compile(r"real|gen_\d+")
 _TRANSFORMED = ("augm", "no_augm")
+
+# The pictures of each sample by kind; a sample is told by its shard or folder and its key.
+Samples = Mapping[tuple[Path, str], Mapping[str, Path]]
 
 
 def read(root: Path, options: ReadOptions) -> Dataset:
-    """The shards in the folder and the test set's folders. A picture that a sample of a shard lacks while
-    others have it is missing. See `forensics.data.dataset.DatasetModule`."""
+    """The shards, loose files and folders of the test set. A picture that a sample lacks while others have it
+    is missing. See `forensics.data.dataset.DatasetModule`."""
     records: list[FaceRecord] = []
     present: list[Path] = []
     for transformed in _TRANSFORMED:
@@ -44,31 +46,40 @@ def read(root: Path, options: ReadOptions) -> Dataset:
                 for path in paths
                 if _KIND.fullmatch(folder.name) and path.suffix.lower() in PICTURE_SUFFIXES
             )
-    shards = [path for path in entries(root) if path.suffix == ".tar"]
-    return _joined(compare(root, records, present), _samples(shards))
-
-
-def _joined(folders: Dataset, samples: Mapping[tuple[Path, str], Mapping[str, Path]]) -> Dataset:
+    samples, stray = _samples(root)
+    test_set = compare(root, records, [*present, *stray])
     kinds = sorted({kind for sample in samples.values() for kind in sample})
-    records, missing = list(folders.records), list(folders.missing)
-    for (shard, name), sample in sorted(samples.items()):
+    records, missing = list(test_set.records), list(test_set.missing)
+    for (place, key), sample in samples.items():
+        *_, split, number = ["", *key.split("__")]
         for kind in kinds:
-            path = sample.get(kind, shard / f"{name}.{kind}{next(iter(sample.values())).suffix}")
-            *_, split, number = ["", *name.split("__")]
+            path = sample.get(kind, place / f"{key}.{kind}")
             record = _record(path, _SPLITS.get(split, Split.TRAIN), kind, number)
             (records if kind in sample else missing).append(record)
     records.sort(key=lambda record: record.path)
-    return replace(folders, records=tuple(records), missing=tuple(missing))
+    return replace(test_set, records=tuple(records), missing=tuple(missing))
 
 
-def _samples(shards: Sequence[Path]) -> dict[tuple[Path, str], dict[str, Path]]:
-    """The pictures of each sample by kind; captions and addresses are left aside."""
+def _samples(root: Path) -> tuple[Samples, list[Path]]:
+    """The samples outside the test set, and the pictures there that are of none."""
+    stray = []
     samples: dict[tuple[Path, str], dict[str, Path]] = defaultdict(dict)
-    for shard in shards:
-        for member in members(shard):
-            if name := _MEMBER.fullmatch(member):
-                samples[shard, name["sample"]][name["kind"]] = shard / member
-    return samples
+    for path in sorted(root.rglob("*")):
+        if path.relative_to(root).parts[0] in _TRANSFORMED:
+            continue
+        if path.suffix == ".tar":
+            place, names = path, list(members(path))
+        else:
+            place, names = path.parent, [path.name]
+        for name in names:
+            if Path(name).suffix.lower() not in PICTURE_SUFFIXES:
+                continue
+            if member := MEMBER.fullmatch(str(Path(name).with_suffix(""))):
+                kind = re.sub(r"gen_?", "gen_", member["kind"])
+                samples[place, member["key"]][kind] = place / name
+            else:
+                stray.append(place / name)
+    return samples, stray
 
 
 def _record(path: Path, split: Split, kind: str, number: str, group: str = "") -> FaceRecord:

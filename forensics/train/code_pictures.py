@@ -18,14 +18,12 @@ import torch
 from PIL import Image, UnidentifiedImageError
 
 from forensics.code_heads import FAKE, REAL
+from forensics.data.media import PICTURE_SUFFIXES
+from forensics.datasets.d3 import MEMBER as D3_MEMBER
 from forensics.errors import ExitCode, ForensicsError
 from video.stills import FORMATS
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 CLASS_FOLDERS = {"real": REAL, "fake": FAKE}
-# D3 names the members of a record so: KEY.real.jpg and KEY.gen_0.png in a shard, KEY_real.jpg and
-# KEY_gen0.jpg in a folder.
-_D3_MEMBER = re.compile(r"(?P<key>.+)[._](?P<kind>real|gen_?\d+)")
 LAYOUTS = (
     "expected DIR/real and DIR/fake with pictures below, or D3 records as .tar shards (KEY.real.jpg, "
     "KEY.gen_0.jpg) or as files (KEY_real.jpg, KEY_gen0.jpg)"
@@ -74,7 +72,7 @@ def find_pictures(source: Path) -> list[Picture]:
         raise TrainingDataError(f"{source}: the folder is empty; {LAYOUTS}")
     if shards := [path for path in files if path.suffix == ".tar"]:
         return [picture for shard in shards for picture in _shard_pictures(shard, source)]
-    images = [path for path in files if path.suffix.lower() in SUFFIXES]
+    images = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
     folders = [name for name in CLASS_FOLDERS if (source / name).is_dir()]
     found = [_in_class_folder(path, source) for path in images] if folders else []
     if not folders:
@@ -107,12 +105,12 @@ def _in_class_folder(path: Path, source: Path) -> Picture | None:
     if label is None:
         return None
     stem = within.relative_to(within.parts[0]).with_suffix("").as_posix()
-    member = _D3_MEMBER.fullmatch(stem)
+    member = D3_MEMBER.fullmatch(stem)
     return Picture(path, within.as_posix(), label, member["key"] if member else stem)
 
 
 def _loose_member(path: Path, source: Path) -> Picture | None:
-    member = _D3_MEMBER.fullmatch(path.relative_to(source).with_suffix("").as_posix())
+    member = D3_MEMBER.fullmatch(path.relative_to(source).with_suffix("").as_posix())
     if member is None:
         return None
     return Picture(path, path.relative_to(source).as_posix(), _label(member), member["key"])
@@ -125,8 +123,9 @@ def _shard_pictures(shard: Path, source: Path) -> list[Picture]:
     try:
         with tarfile.open(shard, "r:") as archive:
             for entry in archive:
-                member = _D3_MEMBER.fullmatch(Path(entry.name).with_suffix("").as_posix())
-                if not entry.isreg() or member is None or Path(entry.name).suffix.lower() not in SUFFIXES:
+                name = Path(entry.name)
+                member = D3_MEMBER.fullmatch(name.with_suffix("").as_posix())
+                if not entry.isreg() or member is None or name.suffix.lower() not in PICTURE_SUFFIXES:
                     continue
                 # Without the shard's name: a record that lies in two shards is one record.
                 pictures.append(
