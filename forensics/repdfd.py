@@ -153,9 +153,9 @@ def fake_logit(logits: torch.Tensor) -> torch.Tensor:
     return torch.logsumexp(logits[:, 1:], dim=1) - logits[:, 0]
 
 
-def starter_vocabulary() -> tuple[int, ...]:
-    """The CLIP token ids that the prompts use, ascending."""
-    prompts = (REAL_PROMPT, FAKE_PROMPT, FIXED_FAKE_PROMPT, GENERATED_PROMPT)
+def starter_vocabulary(*, generated: bool = False) -> tuple[int, ...]:
+    """The CLIP token ids that the prompts use, ascending; the prompt for generated faces by choice."""
+    prompts = [REAL_PROMPT, FAKE_PROMPT, FIXED_FAKE_PROMPT, *([GENERATED_PROMPT] if generated else [])]
     return tuple(sorted({token for prompt in prompts for token in tokens_in_use(prompt)}))
 
 

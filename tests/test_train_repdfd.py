@@ -22,6 +22,7 @@ from forensics.train.repdfd import (
     border_validation,
     config_before_training,
     train,
+    with_generated_prompt,
 )
 
 CPU = torch.device("cpu")
@@ -174,7 +175,7 @@ def test_the_state_of_another_recipe_is_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_generated_faces_are_told_from_real_ones_by_a_prompt_of_their_own(tmp_path: Path) -> None:
     cache = with_generated_faces(synthetic_cache(signal=60))
-    config = replace(tiny_config(), generated_prompt=True)
+    config = with_generated_prompt(tiny_config())
     draw = Draw(pairs=16, generated=8)
     settings = replace(QUICK, text_draw=draw)
     scores = train(cache, config, tower(), tmp_path, settings=settings, device=CPU)

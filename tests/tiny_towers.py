@@ -85,7 +85,7 @@ def write_cache(folder: Path, store: Store) -> None:
         split=np.repeat(np.where(np.arange(PAIRS) % 3, "train", "val"), 2),
         source=np.full(count, "made up"),
         method=np.tile(["real", "self_blend"], PAIRS),
-        identity=np.full(count, ""),
+        identity=np.array([f"person{pair}" for pair in np.repeat(np.arange(count // 2), 2)]),
         group=np.full(count, ""),
     )
     save_shard(faces, shard_path(folder, 0))

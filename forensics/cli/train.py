@@ -100,7 +100,7 @@ def train_repdfd(
     from forensics.repdfd import build_image_tower
     from forensics.settings import choose_device
     from forensics.train.faces import Draw
-    from forensics.train.repdfd import CHECKPOINT_FILE, TrainSettings, train
+    from forensics.train.repdfd import CHECKPOINT_FILE, TrainSettings, train, with_generated_prompt
     from weights.store import Store
 
     store, on = Store(cache_dir, offline=offline), choose_device(device)
@@ -110,8 +110,8 @@ def train_repdfd(
         check_spec(folder, {"backbone": backbone, "embedder": embedder, "crop": config.crop})
     tower_sha256 = store.fetch(config.image_weights).sha256
     cache = load_caches(cache_folders, expected={"tower_sha256": tower_sha256})
-    has_generated = bool((cache.label == GENERATED).any())
-    config = replace(config, generated_prompt=has_generated and not two_prompts)
+    if (cache.label == GENERATED).any() and not two_prompts:
+        config = with_generated_prompt(config)
     default = TrainSettings(seed=seed, prompt=config.prompt)
     settings = replace(
         default,

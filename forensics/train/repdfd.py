@@ -127,6 +127,12 @@ def config_before_training(backbone: Backbone = STARTER, *, embedder: str = STAR
     )
 
 
+def with_generated_prompt(config: RepDFDConfig) -> RepDFDConfig:
+    """The configuration with the third prompt, and the words that it needs."""
+    text = replace(config.text, vocabulary=starter_vocabulary(generated=True))
+    return replace(config, text=text, generated_prompt=True)
+
+
 def _text_parameters(model: RepDFD) -> dict[str, nn.Parameter]:
     named = {f"face2text.{name}": value for name, value in model.face2text.named_parameters()}
     return named | {"logit_scale": model.logit_scale}
