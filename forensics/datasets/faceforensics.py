@@ -40,15 +40,13 @@ def read(root: Path, options: ReadOptions) -> Dataset:
     """Every method and compression that is there, each expected to be whole; see
     `forensics.data.dataset.DatasetModule`."""
     records, present = actor_records(root)
-    official: tuple[_Sequence, ...] = ()
-    folders = [path for path in entries(root / _MANIPULATED) if path != root / SWAPS]
-    for folder in (root / _ORIGINALS, *folders):
-        found = list(sequences(folder))
-        if not found and folder in folders:
-            present.append(folder)
-        elif not official and found:
-            official = _official(root, options.splits)
-        for compression, paths in found:
+    originals = root / _ORIGINALS
+    methods = [path for path in entries(root / _MANIPULATED) if path != root / SWAPS]
+    found = {folder: list(sequences(folder)) for folder in (originals, *methods)}
+    present.extend(method for method in methods if not found[method])
+    official = _official(root, options.splits) if any(found.values()) else ()
+    for folder, compressions in found.items():
+        for compression, paths in compressions:
             present.extend(paths)
             suffix = "" if all(path.is_dir() for path in paths) else ".mp4"
             records.extend(
@@ -61,7 +59,7 @@ def read(root: Path, options: ReadOptions) -> Dataset:
                     compression=compression,
                 )
                 for one in official
-                if one.original == (folder not in folders)
+                if one.original == (folder == originals)
             )
     return compare(root, records, present)
 
