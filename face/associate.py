@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from face.boxes import overlap
 from face.tracklet import Tracklet
 
 # Beside likeness, which runs from 0 at the limit to 1 at the same picture: place settles what identity
@@ -35,8 +36,8 @@ def associate(
     chosen: list[Tracklet | None] = [None] * len(boxes)
     if not tracklets:
         return chosen
-    overlap = _overlap(np.array([tracklet.last_box for tracklet in tracklets]), boxes)
-    same_place = overlap >= min_overlap
+    shared = overlap(np.array([tracklet.last_box for tracklet in tracklets]), boxes)
+    same_place = shared >= min_overlap
     to_mean = np.array([tracklet.identity for tracklet in tracklets]) @ vectors.T
     # A head that has turned is like its last view, not like the average of all.
     to_last = np.array([tracklet.last_vector for tracklet in tracklets]) @ vectors.T
@@ -44,18 +45,8 @@ def associate(
     identified = np.array([tracklet.usable_faces > 0 for tracklet in tracklets])[:, None] & usable
     needed = np.where(identified, min_similarity, np.where(same_place, poor_similarity, np.inf))
     likeness = (similarity - poor_similarity) / (1 - poor_similarity)
-    affinity = np.where(similarity >= needed, likeness + _PLACE_WEIGHT * overlap, 0.0)
+    affinity = np.where(similarity >= needed, likeness + _PLACE_WEIGHT * shared, 0.0)
     for row, column in zip(*linear_sum_assignment(affinity, maximize=True), strict=True):
         if affinity[row, column] > 0:
             chosen[column] = tracklets[row]
     return chosen
-
-
-def _overlap(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """[K,N] intersection over union of boxes [K,4] and [N,4]; 0 for boxes without area."""
-    a, b = one.astype(np.float64)[:, None], other.astype(np.float64)[None]
-    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    shared = sides.clip(min=0).prod(-1)
-    union = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1) - shared
-    overlap: npt.NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return overlap

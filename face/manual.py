@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from face.boxes import overlap
 from face.errors import FaceError
 from face.search import joined
 from face.types import FaceDetections
@@ -81,7 +82,10 @@ class ManualFaces:
             while self._waiting and self._waiting[0].seconds <= seconds:
                 face = self._waiting.pop(0)
                 _check_inside(face, frame_height=frame_height, frame_width=frame_width)
-                if len(found) and _overlap(face, found.boxes_xyxy).max() > SAME_FACE_OVERLAP:
+                if (
+                    len(found)
+                    and overlap(np.array([face.box_xyxy]), found.boxes_xyxy).max() > SAME_FACE_OVERLAP
+                ):
                     LOGGER.info("the detector found the face given at %s s itself", face.seconds)
                 else:
                     own.append(_as_detection(face, position))
@@ -116,13 +120,3 @@ def _check_inside(face: ManualFace, *, frame_height: int, frame_width: int) -> N
         raise FaceError(
             f"the face given at {face.seconds} s is outside the picture of {frame_width} x {frame_height} px"
         )
-
-
-def _overlap(face: ManualFace, boxes_xyxy: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """[N] intersection over union."""
-    box = np.array(face.box_xyxy)
-    others = boxes_xyxy.astype(np.float64)
-    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    shared = sides.clip(min=0).prod(axis=1)
-    union = (box[2:] - box[:2]).prod() + (others[:, 2:] - others[:, :2]).prod(axis=1) - shared
-    return np.asarray(shared / union)

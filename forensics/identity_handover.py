@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from face.boxes import overlap
 from forensics.identity_drift import FACES_BESIDE_CHANGE, robust_identity
 from forensics.segments import DEFAULT_SETTINGS
 
@@ -95,15 +96,6 @@ def _at_one_place(
     """Pairs of faces at one place in two successive frames, of tracks that are each in one of them only."""
     for first, second in pairwise(np.unique(frame_index).tolist()):
         one, other = np.flatnonzero(frame_index == first), np.flatnonzero(frame_index == second)
-        for before in one[~np.isin(track[one], track[other])].tolist():
-            for after in other[~np.isin(track[other], track[one])].tolist():
-                if _overlap(boxes[before], boxes[after]) >= MIN_OVERLAP:
-                    yield before, after
-
-
-def _overlap(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> float:
-    """Intersection over union of two boxes [4]; 0 where both are without area."""
-    sides = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
-    shared = float(sides.clip(min=0).prod())
-    union = float((one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod()) - shared
-    return shared / union if union > 0 else 0.0
+        leaving, coming = one[~np.isin(track[one], track[other])], other[~np.isin(track[other], track[one])]
+        for before, after in np.argwhere(overlap(boxes[leaving], boxes[coming]) >= MIN_OVERLAP).tolist():
+            yield int(leaving[before]), int(coming[after])
