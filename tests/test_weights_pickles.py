@@ -18,6 +18,7 @@ import pickletools
 import random
 import struct
 import subprocess
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,8 +29,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from weights.convert.pickled_arrays import allowed_arrays, array_of
@@ -41,6 +44,7 @@ from weights.convert.torch_checkpoint import read_checkpoint
 from weights.convert.torch_state import convert as convert_state
 from weights.errors import CorruptWeightsError
 
+LONGEST_REFUSAL, LONGEST_SECONDS = 400, 5.0
 MARKER_VARIABLE = "WEIGHTS_TEST_MARKER"
 
 
@@ -74,10 +78,28 @@ def text(value: str) -> bytes:
     return b"X" + struct.pack("<I", len(value)) + value.encode()
 
 
+def shared_tuples(levels: int) -> bytes:
+    """A tuple of 2**`levels` empty ones in 7 bytes a level: each level holds the one below twice.
+
+    Left in memo `levels` and not on the stack. Printing, hashing or comparing it walks through all of them.
+    """
+    level = b"h%ch%c\x86q%c0"
+    return b")q\x000" + b"".join(level % (below, below, below + 1) for below in range(levels))
+
+
+def head_of(name: str, *state: bytes) -> bytes:
+    """The opcodes of a fitted head of that class with the state, its keys and values in turn."""
+    (module,) = (module for module, of in HEADS if of == name)
+    return b"c%s\n%s\n)\x81}(%sub" % (module.encode(), name.encode(), b"".join(state))
+
+
 SHELL = f"touch ${MARKER_VARIABLE}"
 PYTHON = f"import os; open(os.environ[{MARKER_VARIABLE!r}], 'w').close()"
 SHELL_ARGUMENT = text(SHELL) + b"\x85"
 PYTHON_ARGUMENT = text(PYTHON) + b"\x85"
+
+LAUGHS = shared_tuples(24)
+LONG_NUMBER = b"\x8b" + struct.pack("<I", 1_000_000) + b"\x7f" * 1_000_000
 
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "os.system": lambda: pickle.dumps(Calls(os.system, SHELL)),
@@ -158,7 +180,53 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "no end": lambda: b"\x80\x02",
     "nothing": lambda: b"",
     "text": lambda: b"this is no pickle",
+    "shared tuples as the name of a class": lambda: by_hand(LAUGHS, b"h\x18h\x18\x93"),
+    "shared tuples as a call": lambda: by_hand(LAUGHS, b"h\x18)R"),
+    "shared tuples as a number type": lambda: by_hand(LAUGHS, b"cnumpy\ndtype\nh\x18\x85R"),
+    "shared tuples as the shape of an array": lambda: by_hand(
+        LAUGHS,
+        *(b"cnumpy.core.numeric\n_frombuffer\n(", text("x"), b"cnumpy\ndtype\n", text("f4"), b"\x85R"),
+        *(b"h\x18", text("C"), b"tR"),
+    ),
+    "shared lists and dictionaries as a call": lambda: by_hand(
+        LAUGHS, b"]h\x18ah\x18a", b"q\x19}K\x01h\x19sK\x02h\x19s)R"
+    ),
+    "shared tuples inside a head as a call": lambda: by_hand(
+        LAUGHS, head_of("OneClassSVM", text("kernel"), b"h\x18"), b")R"
+    ),
+    "a name of a million letters": lambda: named("os", "s" * 1_000_000),
+    "a text of a million letters as a number type": lambda: named(
+        "numpy", "dtype", text("f" * 1_000_000) + b"\x85"
+    ),
+    "bytes of a million as a call": lambda: by_hand(
+        b"B" + struct.pack("<I", 1_000_000) + bytes(1_000_000) + b")R"
+    ),
+    "a number of a million bytes as a number type": lambda: named("numpy", "dtype", LONG_NUMBER + b"\x85"),
+    "a shape of a million numbers": lambda: by_hand(
+        LONG_NUMBER,
+        *(b"q\x000cnumpy.core.numeric\n_frombuffer\n(", text("x"), b"cnumpy\ndtype\n", text("f4"), b"\x85R"),
+        *(b"(", b"h\x00" * 1_000_000, b"t", text("C"), b"tR"),
+    ),
+    "a large state given over and over": lambda: by_hand(
+        *(head_of("OneClassSVM"), b"}q\x01(", *(text(f"{key}") + b"N" for key in range(30_000)), b"u0"),
+        b"h\x01b" * 100_000,
+    ),
     "half a pickle": lambda: pickle.dumps(list(range(1000)))[:500],
+}
+
+# Plain data, refused for what they would make a head of.
+HOSTILE_HEADS: dict[str, Callable[[], bytes]] = {
+    "shared tuples as the neighbours to ask": lambda: by_hand(
+        LAUGHS, head_of("KNeighborsClassifier", text("n_neighbors"), b"h\x18")
+    ),
+    "shared tuples as a metric": lambda: by_hand(
+        LAUGHS,
+        head_of("KNeighborsClassifier", text("n_neighbors"), b"K\x01", text("effective_metric_"), b"h\x18"),
+    ),
+    "shared tuples as a kernel": lambda: by_hand(LAUGHS, head_of("OneClassSVM", text("kernel"), b"h\x18")),
+    "a number of a million bytes as the neighbours to ask": lambda: by_hand(
+        head_of("KNeighborsClassifier", text("n_neighbors"), LONG_NUMBER)
+    ),
 }
 
 
@@ -183,9 +251,12 @@ def test_a_hostile_pickle_would_run_in_pythons_own_reader(marker: Path) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_pickle_is_refused_and_nothing_in_it_runs(name: str, marker: Path, tmp_path: Path) -> None:
     content = HOSTILE[name]()
+    started = time.perf_counter()
+    refusals = []
     for allowed in (allowed_arrays(*HEADS), Allowed()):
-        with pytest.raises(RefusedPickleError):
+        with pytest.raises(RefusedPickleError) as refused:
             read_pickle(io.BytesIO(content), allowed)
+        refusals.append(str(refused.value))
     head = tmp_path / "head.sav"
     head.write_bytes(content)
     checkpoint = tmp_path / "checkpoint.pth"
@@ -193,9 +264,49 @@ def test_a_hostile_pickle_is_refused_and_nothing_in_it_runs(name: str, marker: P
         archive.writestr("checkpoint/data.pkl", content)
     for read in (convert_head, convert_state, convert_repdfd):
         for path in (head, checkpoint):
-            with pytest.raises(CorruptWeightsError):
+            with pytest.raises(CorruptWeightsError) as refused:
                 read(path)
+            refusals.append(str(refused.value))
+    assert max(map(len, refusals)) < LONGEST_REFUSAL
+    assert time.perf_counter() - started < LONGEST_SECONDS
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.pth", "head.sav"]
+
+
+@pytest.mark.parametrize("name", HOSTILE_HEADS)
+def test_a_head_with_hostile_settings_is_refused_in_a_short_line(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "head.sav"
+    path.write_bytes(HOSTILE_HEADS[name]())
+    started = time.perf_counter()
+    with pytest.raises(RefusedPickleError, match="a head with") as refused:
+        convert_head(path)
+    assert len(str(refused.value)) < LONGEST_REFUSAL
+    assert time.perf_counter() - started < LONGEST_SECONDS
+
+
+def test_a_head_whose_numbers_no_array_holds_is_refused(tmp_path: Path) -> None:
+    vectors, dual = np.ones((2, 3)), np.ones((1, 2))
+    head = OneClassSVM(kernel="poly")
+    head.support_vectors_, head._dual_coef_, head._intercept_ = vectors, dual, np.ones(1)
+    head._gamma, head.coef0 = 1.0, 0.0
+    path = tmp_path / "head.sav"
+    for degree in (10**400, 10**5000, float("inf"), float("nan")):
+        head.degree = degree
+        path.write_bytes(pickle.dumps(head))
+        with pytest.raises(RefusedPickleError, match="a kernel with degree"):
+            convert_head(path)
+    neighbours = KNeighborsClassifier(n_neighbors=1, metric="cosine").fit(vectors, [0, 1])
+    neighbours._y = np.array([0.0, 1.0])
+    path.write_bytes(pickle.dumps(neighbours))
+    with pytest.raises(RefusedPickleError, match="labels of the type float64"):
+        convert_head(path)
+
+
+def test_one_text_encoded_many_times_is_kept_once() -> None:
+    encode = b"c_codecs\nencode\nh\x00h\x01\x86R"
+    content = by_hand(text("x" * 1_000_000), b"q\x000", text("latin1"), b"q\x010](", encode * 1000, b"e")
+    found = read_pickle(io.BytesIO(content), allowed_arrays())
+    assert len(found) == 1000
+    assert len({id(one) for one in found}) == 1
 
 
 OTHER_MODELS = [StandardScaler(), DecisionTreeClassifier(), Pipeline([("scale", StandardScaler())])]
@@ -305,6 +416,49 @@ def test_a_state_dict_comes_back_exactly(zipped: bool, tmp_path: Path) -> None:
     for name, tensor in state.items():
         np.testing.assert_array_equal(found[name], tensor.detach().numpy())
         assert found[name].dtype == tensor.detach().numpy().dtype
+
+
+def test_a_checkpoint_in_the_older_form_with_shared_tuples_for_its_list_of_storages_is_refused(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.pt"
+    torch.save({"w": torch.zeros(2)}, path, _use_new_zipfile_serialization=False)
+    content = path.read_bytes()
+    keys = content.rindex(b"\x80\x02]")
+    path.write_bytes(content[:keys] + by_hand(LAUGHS, b"]h\x18a"))
+    with pytest.raises(RefusedPickleError, match="the storage a tuple belongs to no tensor"):
+        convert_state(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "count", "shape", "strides", "offset"),
+    [
+        ("0" * 1_000_000, 4, (4,), (1,), 0),
+        ("0", 1 << 70, (4,), (1,), 0),
+        ("0", 10**5000, (4,), (1,), 0),
+        ("0", 4, (0, 1 << 62), (1, 1), 0),
+        ("0", 4, (1,) * 100, (1,) * 100, 0),
+        ("0", 4, (4,), (1 << 70,), 0),
+        ("0", 4, (4,), (1,), 10**5000),
+    ],
+    ids=["key", "count", "long count", "empty", "dimensions", "stride", "long offset"],
+)
+def test_a_tensor_described_by_sizes_that_nothing_can_have_is_refused_in_a_short_line(
+    key: str, count: int, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, tmp_path: Path
+) -> None:
+    storage = by_hand(
+        *(b"(", text("storage"), b"ctorch\nFloatStorage\n", text(key), text("cpu")),
+        *(pickle.dumps(count, 2)[2:-1], b"tQ"),
+    )[2:-1]
+    rest = b"".join(pickle.dumps(part, 2)[2:-1] for part in (offset, shape, strides))
+    content = by_hand(b"}", text("w"), b"ctorch._utils\n_rebuild_tensor_v2\n(", storage, rest, b"tRs")
+    path = tmp_path / "checkpoint.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("checkpoint/data.pkl", content)
+        archive.writestr(f"checkpoint/data/{key[:100]}", bytes(16))
+    with pytest.raises(RefusedPickleError) as refused:
+        convert_state(path)
+    assert len(str(refused.value)) < LONGEST_REFUSAL
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from weights.convert.layout import Array
-from weights.convert.pickles import Allowed, Call, Instance, Name, RefusedPickleError
+from weights.convert.pickles import Allowed, Call, Instance, Name, RefusedPickleError, shown
 
 NUMBER_CODES = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
 # NumPy 2 renamed its private modules; files of both kinds are about.
@@ -21,6 +21,8 @@ MULTIARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 NUMERIC_MODULES = ("numpy.core.numeric", "numpy._core.numeric")
 NDARRAY = ("numpy", "ndarray")
 JOBLIB_WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
+# More than any weight file needs; NumPy cannot address what lies beyond.
+MAX_DIMENSIONS, MAX_NUMBERS = 16, 1 << 48
 
 
 class PickledDtype:
@@ -83,7 +85,7 @@ def allowed_arrays(*classes: tuple[str, str]) -> Allowed:
     """What a pickle or joblib file of NumPy numbers inside objects of `classes` may contain."""
     calls: dict[tuple[str, str], Call] = {
         ("numpy", "dtype"): _dtype,
-        ("_codecs", "encode"): _encode,
+        ("_codecs", "encode"): _encoder(),
         ("__builtin__", "bytes"): _empty_bytes,
         JOBLIB_WRAPPER: _instance_of(JoblibArray, *JOBLIB_WRAPPER),
     }
@@ -110,16 +112,27 @@ def _instance_of(kind: type[Instance], module: str, name: str) -> Call:
 
 def _dtype(arguments: tuple[Any, ...]) -> PickledDtype:
     code = arguments[0] if arguments else None
-    if code not in NUMBER_CODES:
-        raise RefusedPickleError(f"an array of {code!r}: only plain numbers are read")
+    if not isinstance(code, str) or code not in NUMBER_CODES:
+        raise RefusedPickleError(f"an array of {shown(code)}: only plain numbers are read")
     return PickledDtype(code)
 
 
-def _encode(arguments: tuple[Any, ...]) -> bytes:
-    """Protocol 2 has no bytes and writes them as Latin-1 text."""
-    if len(arguments) != 2 or not isinstance(arguments[0], str) or arguments[1] != "latin1":
-        raise RefusedPickleError("text in an encoding other than latin1")
-    return arguments[0].encode("latin-1")
+def _encoder() -> Call:
+    """Protocol 2 has no bytes and writes them as Latin-1 text.
+
+    One text encoded in a hundred calls is one object, or a small file could fill the memory.
+    """
+    encoded: dict[str, bytes] = {}
+
+    def encode(arguments: tuple[Any, ...]) -> bytes:
+        if len(arguments) != 2 or not isinstance(arguments[0], str) or arguments[1] != "latin1":
+            raise RefusedPickleError("text in an encoding other than latin1")
+        text = arguments[0]
+        if text not in encoded:
+            encoded[text] = text.encode("latin-1")
+        return encoded[text]
+
+    return encode
 
 
 def _empty_bytes(arguments: tuple[Any, ...]) -> bytes:
@@ -145,9 +158,18 @@ def _scalar(arguments: tuple[Any, ...]) -> float | int | bool:
     return value
 
 
+def is_shape(value: Any) -> bool:
+    """Whether a value of a pickle is a tuple of sizes that an array can have."""
+    if not isinstance(value, tuple) or len(value) > MAX_DIMENSIONS:
+        return False
+    plain = all(type(size) is int and 0 <= size <= MAX_NUMBERS for size in value)
+    # A size of 0 does not make the others addressable.
+    return plain and math.prod(max(size, 1) for size in value) <= MAX_NUMBERS
+
+
 def _count(shape: Any) -> int:
-    if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
-        raise RefusedPickleError(f"an array of the shape {shape!r}")
+    if not is_shape(shape):
+        raise RefusedPickleError("an array whose shape is not that of plain numbers")
     return math.prod(shape)
 
 
@@ -160,4 +182,4 @@ def _array_of(raw: Any, dtype: Any, shape: Any, *, order: Any) -> Array:
         raise RefusedPickleError("an array of another kind than plain numbers in bytes")
     if len(raw) != _count(shape) * dtype.dtype().itemsize:
         raise RefusedPickleError(f"an array of the shape {shape} with {len(raw)} bytes")
-    return np.frombuffer(bytes(raw), dtype.dtype()).reshape(shape, order=order)
+    return np.frombuffer(raw, dtype.dtype()).reshape(shape, order=order)

@@ -28,10 +28,26 @@ PUSH_CONSTANT = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 TUPLE_SIZES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 # Nothing these files hold needs another kind of key, and hashing deeply nested tuples can exhaust the stack.
 KEY_TYPES = (str, int, float, bytes)
+# A message shows no more than this of a text or number that a pickle holds.
+SHOWN_CHARACTERS, SHOWN_BITS = 80, 64
 
 
 # What a damaged stream raises inside pickletools or on the machine's stack; a warning where those are errors.
 DAMAGE = (ValueError, TypeError, LookupError, OverflowError, MemoryError, RecursionError, Warning)
+
+
+def shown(value: Any) -> str:
+    """A value of a pickle as messages may name it: short text and numbers as they are, else its type alone.
+
+    A few hundred bytes can share one tuple 2**28 times over. Whoever prints, compares or hashes it walks
+    through all of them, so nothing in these files is asked for its own representation.
+    """
+    if isinstance(value, str):
+        return repr(value) if len(value) <= SHOWN_CHARACTERS else f"{value[:SHOWN_CHARACTERS]!r}..."
+    short_number = isinstance(value, float) or (type(value) is int and value.bit_length() <= SHOWN_BITS)
+    if short_number or value is None or isinstance(value, bool):
+        return repr(value)
+    return str(value) if isinstance(value, Name) else f"a {type(value).__name__}"
 
 
 class RefusedPickleError(CorruptWeightsError):
@@ -59,6 +75,9 @@ class Instance:
     def set_state(self, state: Any) -> None:
         if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
             raise RefusedPickleError(f"the state of {self.of} is not a dictionary of attributes")
+        if self.state:
+            # One large state given over and over takes hours to copy.
+            raise RefusedPickleError(f"a second state of {self.of}")
         self.state.update(state)
 
 
@@ -97,7 +116,8 @@ def read_pickle(stream: BytesIO, allowed: Allowed) -> Any:
     except RefusedPickleError:
         raise
     except DAMAGE as error:
-        raise RefusedPickleError(f"damaged pickle ({type(error).__name__}: {error})") from error
+        cause = f"{type(error).__name__}: {str(error)[:SHOWN_CHARACTERS]}"
+        raise RefusedPickleError(f"damaged pickle ({cause})") from error
     raise RefusedPickleError("the pickle has no end")
 
 
@@ -139,15 +159,17 @@ class _Machine:
             module, _, name = argument.partition(" ")
         else:
             name, module = self.pop(), self.pop()
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise RefusedPickleError("a name that is no text")
         known = (module, name) in self._allowed.calls or (module, name) in self._allowed.mentions
         if not known:
-            raise RefusedPickleError(f"the name {module}.{name} is not allowed")
+            raise RefusedPickleError(f"the name {shown(f'{module}.{name}')} is not allowed")
         self._stack.append(Name(module, name))
 
     def _call(self, name: Any, arguments: Any) -> Any:
         call = self._allowed.calls.get((name.module, name.name)) if isinstance(name, Name) else None
         if call is None or not isinstance(arguments, tuple):
-            raise RefusedPickleError(f"a call of {name} is not allowed")
+            raise RefusedPickleError(f"a call of {shown(name)} is not allowed")
         return call(arguments)
 
     def _build(self, stream: BytesIO) -> None:

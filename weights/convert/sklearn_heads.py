@@ -6,6 +6,7 @@ Sources: the published files of Hugging Face aimagelab/CoDE; the formulas are sc
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 
 from weights.convert.layout import Array
 from weights.convert.pickled_arrays import allowed_arrays, array_of
-from weights.convert.pickles import Instance, RefusedPickleError, read_pickle
+from weights.convert.pickles import Instance, RefusedPickleError, read_pickle, shown
 
 LOGISTIC = ("sklearn.linear_model._logistic", "LogisticRegression")
 NEIGHBOURS = ("sklearn.neighbors._classification", "KNeighborsClassifier")
@@ -57,6 +58,8 @@ def _neighbours(state: dict[str, Any]) -> dict[str, Array]:
     points, indices, classes = (array_of(state.get(name)) for name in ("_fit_X", "_y", "classes_"))
     if points.ndim != 2 or indices.shape != points.shape[:1] or classes.ndim != 1:
         raise RefusedPickleError(f"neighbours {points.shape} with labels {indices.shape}")
+    if indices.dtype.kind not in "iu":
+        raise RefusedPickleError(f"neighbours with labels of the type {indices.dtype}")
     if indices.size and not 0 <= indices.min() <= indices.max() < classes.size:
         raise RefusedPickleError("neighbours with labels outside their classes")
     return {"points": points, "labels": classes[indices].astype(LABEL_DTYPE)}
@@ -70,15 +73,17 @@ def _one_class(state: dict[str, Any]) -> dict[str, Array]:
     if vectors.ndim != 2 or dual.shape != (1, vectors.shape[0]) or intercept.shape != (1,):
         raise RefusedPickleError(f"support vectors {vectors.shape} with coefficients {dual.shape}")
     settings = {"gamma": state.get("_gamma"), "coef0": state.get("coef0"), "degree": state.get("degree")}
-    if not all(isinstance(value, int | float) for value in settings.values()):
-        raise RefusedPickleError(f"a kernel with the settings {settings}")
+    for name, value in settings.items():
+        # An integer that no float64 holds is no setting either.
+        if not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+            raise RefusedPickleError(f"a kernel with {name} {shown(value)}")
     scalars: dict[str, Array] = {name: np.array([value], np.float64) for name, value in settings.items()}
     return {"support_vectors": vectors, "dual_coef": dual[0], "intercept": intercept, **scalars}
 
 
 def _require(state: dict[str, Any], name: str, expected: object) -> None:
     if state.get(name) != expected:
-        raise RefusedPickleError(f"a head with {name} {state.get(name)!r}, expected {expected!r}")
+        raise RefusedPickleError(f"a head with {name} {shown(state.get(name))}, expected {expected!r}")
 
 
 HEADS: dict[tuple[str, str], Callable[[dict[str, Any]], dict[str, Array]]] = {

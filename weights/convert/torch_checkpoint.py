@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from weights.convert.layout import Array
-from weights.convert.pickles import Allowed, Name, RefusedPickleError, read_pickle
+from weights.convert.pickled_arrays import MAX_NUMBERS, is_shape
+from weights.convert.pickles import Allowed, Name, RefusedPickleError, read_pickle, shown
 
 STORAGE_DTYPES = {
     "FloatStorage": "<f4",
@@ -30,6 +31,8 @@ STORAGE_DTYPES = {
 }
 # A zip file's list of members is at its end, so half of one is only known by its beginning.
 ZIP_START = b"PK\x03\x04"
+# torch writes a number or an address.
+MAX_KEY_CHARACTERS = 64
 # The first pickle of a file in the older form, and the version in the second.
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_VERSION = 1001
@@ -147,7 +150,7 @@ def _read_legacy(stream: BytesIO) -> Checkpoint:
     keys = read_pickle(stream, Allowed())
     for key in keys if isinstance(keys, list) else []:
         if not isinstance(key, str) or key not in storages:
-            raise RefusedPickleError(f"the storage {key} belongs to no tensor")
+            raise RefusedPickleError(f"the storage {shown(key)} belongs to no tensor")
         header = stream.read(8)
         size_bytes = storages[key].count * storages[key].dtype.itemsize
         data[key] = stream.read(size_bytes)
@@ -169,8 +172,9 @@ def _allowed(seen: dict[str, Storage]) -> Allowed:
         kind, name, key, _, count = identifier[:5]
         if kind != "storage" or not isinstance(name, Name) or not isinstance(key, str):
             raise RefusedPickleError("a reference to something that is no storage")
-        if type(count) is not int or count < 0 or any(part is not None for part in identifier[5:]):
-            raise RefusedPickleError(f"the storage {key} is described in an unknown way")
+        known = type(count) is int and 0 <= count <= MAX_NUMBERS and len(key) <= MAX_KEY_CHARACTERS
+        if not known or any(part is not None for part in identifier[5:]):
+            raise RefusedPickleError(f"the storage {shown(key)} is described in an unknown way")
         found = Storage(np.dtype(STORAGE_DTYPES[name.name]), key, count)
         return seen.setdefault(key, found)
 
@@ -193,12 +197,14 @@ def _ordered_dict(arguments: tuple[Any, ...]) -> dict[str, Any]:
 
 def _tensor(arguments: tuple[Any, ...]) -> PickledTensor:
     storage, offset, shape, strides = arguments[:4]
-    numbers = (offset, *shape, *strides)
-    if not isinstance(storage, Storage) or len(shape) != len(strides):
+    if not isinstance(storage, Storage) or not is_shape(shape) or not isinstance(strides, tuple):
         raise RefusedPickleError("a tensor described in an unknown way")
-    if not all(type(number) is int and number >= 0 for number in numbers):
-        raise RefusedPickleError("a tensor with a negative offset, shape or stride")
-    return PickledTensor(storage, offset, tuple(shape), tuple(strides))
+    steps = (offset, *strides)
+    if len(strides) != len(shape) or not all(
+        type(step) is int and 0 <= step <= MAX_NUMBERS for step in steps
+    ):
+        raise RefusedPickleError("a tensor with an offset or strides that cannot be")
+    return PickledTensor(storage, offset, shape, strides)
 
 
 def _parameter(arguments: tuple[Any, ...]) -> Any:
