@@ -10,13 +10,15 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from forensics.sampled_frames import SampledFrames
+from forensics.score_series import score_series
 from forensics.scores import FrameScores, ScoreKind
-from forensics.segments import Segment, SegmentSettings, find_segments
+from forensics.segment_settings import DEFAULT_SETTINGS, SegmentSettings
+from forensics.segments import Segment, find_segments
 from forensics.track_statistics import TrackStatistics, track_statistics
 
 # A mean over fewer scored frames says more about those frames than about the person.
 DEFAULT_MIN_FRAMES = 3
-DEFAULT_SEGMENTS = SegmentSettings()
 
 
 class Label(StrEnum):
@@ -108,26 +110,27 @@ def find_in_track(
     track: int | None,
     thresholds: Thresholds,
     *,
-    seconds: npt.NDArray[np.float64],
+    sampled: SampledFrames,
     min_frames: int = DEFAULT_MIN_FRAMES,
-    segments: SegmentSettings = DEFAULT_SEGMENTS,
+    segments: SegmentSettings = DEFAULT_SETTINGS,
 ) -> TrackFinding:
     """The finding on `track`, or on the whole picture for `None`: its mean score against the thresholds.
 
-    `seconds` [N] are the presentation times of the N scores. The order in which scores arrive makes no
+    `sampled` are all frames of the video that were looked at. The order in which scores arrive makes no
     difference. Raises ValueError for a track of a whole-frame detector and the other way round.
     """
     if (scores.track is None) != (track is None):
         raise ValueError(f"{scores.detector} scores {'whole frames' if scores.track is None else 'tracks'}")
     own = np.ones(len(scores), dtype=bool) if scores.track is None else scores.track == track
-    score, times, frames = scores.score[own], seconds[own], scores.frame_index[own]
+    score = scores.score[own]
     given = np.isfinite(score)
     scored = int(given.sum())
     mean = _mean(score[given])
     if scores.kind is not ScoreKind.LOGIT:
         # How far a part must stand out is known in logits only.
         segments = replace(segments, min_excess=math.inf)
-    parts = find_segments(times, frames, score, cue=thresholds.cue, clear=thresholds.clear, settings=segments)
+    series = score_series(scores.frame_index[own], score, sampled)
+    parts = find_segments(series, cue=thresholds.cue, clear=thresholds.clear, settings=segments)
     label, reason = _judge(mean, scored, thresholds, min_frames, stands_out=bool(parts))
     return TrackFinding(
         detector=scores.detector,
@@ -138,7 +141,7 @@ def find_in_track(
         mean_probability=None if scores.probability is None else _mean(scores.probability[own][given]),
         scored=scored,
         abstained=len(score) - scored,
-        statistics=track_statistics(times, score, cue=thresholds.cue),
+        statistics=track_statistics(series, cue=thresholds.cue),
         segments=parts,
     )
 

@@ -24,6 +24,7 @@ from forensics.report.model import (
     Status,
 )
 from forensics.report.reference import ReferenceFinding
+from forensics.sampled_frames import SampledFrames
 from forensics.scores import FrameScores
 
 
@@ -49,21 +50,22 @@ class WholeVideo:
         self._identity = np.concatenate([chunk.identity for chunk in chunks])
         self._usable = np.concatenate([chunk.usable for chunk in chunks])
         self._to_reference = None if reference is None else reference.similarity(self._identity)
-        shot_of = {row.frame_index: row.shot for row in self._frames}
-        self._shot = np.array([shot_of[row.frame_index] for row in self._faces], np.int64)
         self._frame_index = np.array([row.frame_index for row in self._faces], np.int64)
-        self._seconds = np.array([row.pts_seconds for row in self._faces], np.float64)
+        self._sampled = SampledFrames(
+            np.array([row.frame_index for row in self._frames], np.int64),
+            np.array([row.pts_seconds for row in self._frames], np.float64),
+            np.array([row.shot for row in self._frames], np.int64),
+        )
         self._series = {track.id: self._identity_series(track.id) for track in tracks.tracks}
 
     def detector_run(self, detector: Detector, *, min_frames: int) -> DetectorRun:
         """Aggregate the scores of a detector that never failed over the whole video."""
         scores = self._scores(detector.name)
-        seconds = np.array([row.pts_seconds for row in self._frames], np.float64)
         whose: Sequence[int | None] = [None]
         if scores.track is not None:
-            seconds, whose = self._seconds, [track.id for track in self._tracks.tracks]
+            whose = [track.id for track in self._tracks.tracks]
         found = [
-            find_in_track(scores, track, detector.thresholds, seconds=seconds, min_frames=min_frames)
+            find_in_track(scores, track, detector.thresholds, sampled=self._sampled, min_frames=min_frames)
             for track in whose
         ]
         return DetectorRun(
@@ -95,13 +97,12 @@ class WholeVideo:
         """Where one person's face takes the place of another's inside a shot."""
         boxes = np.array([row.box_xyxy for row in self._faces], np.float64).reshape(-1, 4)
         return handovers(
-            self._seconds,
             self._frame_index,
             self._track,
             boxes,
             self._identity,
-            self._shot,
             self._usable,
+            sampled=self._sampled,
             same_person_similarity=self._same_person_similarity,
         )
 
@@ -163,11 +164,10 @@ class WholeVideo:
     def _identity_series(self, track: int) -> IdentitySeries:
         own = self._track == track
         return identity_series(
-            self._seconds[own],
             self._frame_index[own],
             self._identity[own],
-            self._shot[own],
             self._usable[own],
+            sampled=self._sampled,
             track=track,
             same_person_similarity=self._same_person_similarity,
         )

@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from forensics.segments import DEFAULT_SETTINGS
+from forensics.sampled_frames import SampledFrames
 from forensics.track_statistics import robust_slope
 
 # What may be said of drift and flicker. With dlib's vectors at four frames a second, on the longest track of
@@ -65,33 +65,34 @@ class IdentitySeries:
 
 
 def identity_series(
-    seconds: npt.NDArray[np.float64],
     frame_index: npt.NDArray[np.int64],
     unit_embeddings: npt.NDArray[np.floating],
-    shot: npt.NDArray[np.int64],
     usable: npt.NDArray[np.bool_],
     *,
+    sampled: SampledFrames,
     track: int,
     same_person_similarity: float,
-    max_gap_seconds: float = DEFAULT_SETTINGS.max_gap_seconds,
 ) -> IdentitySeries:
     """The identity over time of the N faces of one track, given in any order.
 
-    `unit_embeddings` [N,D] of length 1; `shot` [N] the number of each face's shot; `usable` [N] says which
-    faces are good enough to tell who they are. `same_person_similarity` is the embedder's cosine from which
-    on two photographs show one person: below it, what follows is someone else. Faces further apart than
-    `max_gap_seconds` are no neighbours. Raises ValueError for arrays of different lengths.
+    `unit_embeddings` [N,D] of length 1; `usable` [N] says which faces are good enough to tell who they are;
+    `sampled` are all frames that were looked at. `same_person_similarity` is the embedder's cosine from which
+    on two photographs show one person: below it, what follows is someone else. Neighbours are usable faces
+    in frames that are (`SampledFrames.near`), in one shot. Raises ValueError for arrays of different lengths
+    and for a frame that was not looked at.
     """
-    lengths = {len(of) for of in (seconds, frame_index, unit_embeddings, shot, usable)}
+    lengths = {len(of) for of in (frame_index, unit_embeddings, usable)}
     if len(lengths) != 1:
         raise ValueError(f"the faces of a track come in arrays of different lengths: {sorted(lengths)}")
     # Ties (one track has one face in a frame) are settled by the vectors themselves.
-    order = np.lexsort((*unit_embeddings.T, seconds, frame_index))
-    seconds, frame_index, shot, usable = seconds[order], frame_index[order], shot[order], usable[order]
+    order = np.lexsort((*unit_embeddings.T, frame_index))
+    frame_index, usable = frame_index[order], usable[order]
+    place = sampled.places(frame_index)
+    seconds, shot = sampled.seconds[place], sampled.shot[place]
     known = np.flatnonzero(usable)
     vectors = unit_embeddings[order][known].astype(np.float64)
     times, shots = seconds[known], shot[known]
-    neighbours = (np.diff(times) <= max_gap_seconds) & (np.diff(shots) == 0)
+    neighbours = sampled.near(place[known][:-1], place[known][1:]) & (np.diff(shots) == 0)
 
     to_own, to_previous = np.full(len(seconds), np.nan), np.full(len(seconds), np.nan)
     to_own[known] = vectors @ robust_identity(vectors)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from face.boxes import overlap
 from forensics.identity_drift import FACES_BESIDE_CHANGE, robust_identity
-from forensics.segments import DEFAULT_SETTINGS
+from forensics.sampled_frames import SampledFrames
 
 # What may be said of a change of identity, measured with dlib's vectors at four frames a second.
 SIGNAL_NOTE = (
@@ -37,34 +37,35 @@ class Handover:
 
 
 def handovers(
-    seconds: npt.NDArray[np.float64],
     frame_index: npt.NDArray[np.int64],
     track: npt.NDArray[np.int64],
     boxes_xyxy: npt.NDArray[np.floating],
     unit_embeddings: npt.NDArray[np.floating],
-    shot: npt.NDArray[np.int64],
     usable: npt.NDArray[np.bool_],
     *,
+    sampled: SampledFrames,
     same_person_similarity: float,
-    max_gap_seconds: float = DEFAULT_SETTINGS.max_gap_seconds,
 ) -> tuple[Handover, ...]:
     """The sudden changes of identity among all N faces of a video, given in any order.
 
     A tracker that joins faces by identity ends a track where the face becomes someone else's, so a change
-    shows between tracks and not inside one. `track`, `shot` [N]; `boxes_xyxy` [N,4]; `unit_embeddings` [N,D]
-    of length 1; `usable` [N]. A change needs a few usable faces of either person in the same shot, and
-    identities below `same_person_similarity`: a tracker is stricter than that and also splits one person.
-    Raises ValueError for arrays of different lengths.
+    shows between tracks and not inside one. `track` [N]; `boxes_xyxy` [N,4]; `unit_embeddings` [N,D] of
+    length 1; `usable` [N]; `sampled` are all frames that were looked at. A change needs faces in frames that
+    are neighbours, a few usable faces of either person in the same shot, and identities below
+    `same_person_similarity`: a tracker is stricter than that and also splits one person.
+    Raises ValueError for arrays of different lengths and for a frame that was not looked at.
     """
-    given = (seconds, frame_index, track, boxes_xyxy, unit_embeddings, shot, usable)
+    given = (frame_index, track, boxes_xyxy, unit_embeddings, usable)
     if len({len(of) for of in given}) != 1:
         raise ValueError(f"the faces come in arrays of different lengths: {[len(of) for of in given]}")
     order = np.lexsort((track, frame_index))
-    seconds, frame_index, track, shot = seconds[order], frame_index[order], track[order], shot[order]
+    frame_index, track = frame_index[order], track[order]
     boxes_xyxy, unit_embeddings, usable = boxes_xyxy[order], unit_embeddings[order], usable[order]
+    place = sampled.places(frame_index)
+    seconds, shot = sampled.seconds[place], sampled.shot[place]
     found = []
     for before, after in _at_one_place(frame_index, track, boxes_xyxy):
-        if shot[before] != shot[after] or seconds[after] - seconds[before] > max_gap_seconds:
+        if shot[before] != shot[after] or not sampled.near(place[[before]], place[[after]]).all():
             continue
         good = usable & (shot == shot[after])
         earlier = np.flatnonzero(good & (track == track[before]) & (frame_index <= frame_index[before]))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import theilslopes
 
-from forensics.segments import DEFAULT_SETTINGS, pieces
+from forensics.score_series import ScoreSeries
 
 # Of the slopes between five frames an outlier touches four of ten; of fewer frames it touches half or more,
 # and one frame decides.
@@ -32,33 +32,21 @@ class TrackStatistics:
     longest_run_seconds: float
 
 
-def track_statistics(
-    seconds: npt.NDArray[np.float64],
-    score: npt.NDArray[np.float64],
-    *,
-    cue: float,
-    max_gap_seconds: float = DEFAULT_SETTINGS.max_gap_seconds,
-) -> TrackStatistics | None:
-    """Statistics of a track's scores [N] at times [N] in any order; `None` without a finite score.
+def track_statistics(series: ScoreSeries, *, cue: float) -> TrackStatistics | None:
+    """Statistics of a track's scores; `None` without any.
 
-    Abstentions (scores that are not finite) do not end a run; a gap longer than `max_gap_seconds` does.
-    Raises ValueError for arrays of different lengths.
+    Abstentions do not end a run; the breaks of the series do, as they end segments.
     """
-    if len(seconds) != len(score):
-        raise ValueError(f"{len(seconds)} times and {len(score)} scores")
-    order = np.lexsort((score, seconds))
-    order = order[np.isfinite(score[order])]
-    if len(order) == 0:
+    if len(series) == 0:
         return None
-    seconds, score = seconds[order], score[order]
-    over = score >= cue
+    over = series.score >= cue
     return TrackStatistics(
         # Sorted, so that the rounding of the sum is that of `aggregate.find_in_track`.
-        mean=float(np.sort(score).mean()),
-        median=float(np.median(score)),
-        trend_per_second=robust_slope(seconds, score),
+        mean=float(np.sort(series.score).mean()),
+        median=float(np.median(series.score)),
+        trend_per_second=robust_slope(series.seconds, series.score),
         share_over_cue=float(over.mean()),
-        longest_run_seconds=_longest_run(seconds, over, max_gap_seconds),
+        longest_run_seconds=_longest_run(series, over),
     )
 
 
@@ -75,11 +63,9 @@ def robust_slope(seconds: npt.NDArray[np.float64], values: npt.NDArray[np.float6
     return float(theilslopes(values, seconds).slope)
 
 
-def _longest_run(
-    seconds: npt.NDArray[np.float64], over: npt.NDArray[np.bool_], max_gap_seconds: float
-) -> float:
-    """Seconds of the longest row of frames over the threshold, 0 without any; times in order."""
+def _longest_run(series: ScoreSeries, over: npt.NDArray[np.bool_]) -> float:
+    """Seconds of the longest row of frames over the threshold, 0 without any."""
     # A frame that is not over the threshold begins a new number and is then left out.
-    run = (pieces(seconds, max_gap_seconds) + np.cumsum(~over))[over]
-    inside = seconds[over]
+    run = (series.piece + np.cumsum(~over))[over]
+    inside = series.seconds[over]
     return max((float(np.ptp(inside[run == number])) for number in np.unique(run)), default=0.0)

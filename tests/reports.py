@@ -26,6 +26,7 @@ from forensics.report.model import (
     conclude,
     person_name,
 )
+from forensics.sampled_frames import SampledFrames
 from forensics.scores import Abstention, FrameScores, ScoreKind
 from forensics.settings import AnalysisSettings
 from video.sampling import Sampling
@@ -84,9 +85,9 @@ def report_of(*people: Sequence[float | None], pictures: bool = False) -> Report
     track_ids = np.array([row.track for row in rows], np.int64)
     reasons = tuple(None if np.isfinite(score) else Abstention.BLURRED for score in given)
     scores = FrameScores("a", ScoreKind.LOGIT, given, None, frame_index, track_ids, reasons)
+    sampled = SampledFrames(np.arange(count), seconds, np.zeros(count, np.int64))
     found = tuple(
-        find_in_track(scores, track, run.thresholds, seconds=frame_index * STEP_SECONDS)
-        for track in range(len(people))
+        find_in_track(scores, track, run.thresholds, sampled=sampled) for track in range(len(people))
     )
     runs = (replace(run, finding=find_in_video("a", found)),)
     return replace(

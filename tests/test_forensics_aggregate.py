@@ -18,7 +18,8 @@ from forensics.aggregate import (
     TrackFinding,
     find_in_video,
 )
-from forensics.aggregate import find_in_track as find_with_times
+from forensics.aggregate import find_in_track as find_with_frames
+from forensics.sampled_frames import SampledFrames
 from forensics.scores import FrameScores, ScoreKind, abstain_where_not_finite
 
 LIMITS = Thresholds(cue=1.0, clear=-1.0, source="test")
@@ -28,8 +29,9 @@ FRAMES_PER_SECOND = 4.0
 def find_in_track(
     scores: FrameScores, track: int | None, thresholds: Thresholds, *, min_frames: int = 3
 ) -> TrackFinding:
-    seconds = scores.frame_index / FRAMES_PER_SECOND
-    return find_with_times(scores, track, thresholds, seconds=seconds, min_frames=min_frames)
+    count = int(scores.frame_index.max(initial=-1)) + 1
+    sampled = SampledFrames(np.arange(count), np.arange(count) / FRAMES_PER_SECOND, np.zeros(count, np.int64))
+    return find_with_frames(scores, track, thresholds, sampled=sampled, min_frames=min_frames)
 
 
 def scores_of(values: Sequence[float], tracks: Sequence[int] | None) -> FrameScores:

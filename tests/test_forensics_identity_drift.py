@@ -14,6 +14,7 @@ from forensics.identity_drift import (
     identity_series,
     robust_identity,
 )
+from forensics.sampled_frames import SampledFrames
 
 Vectors = npt.NDArray[np.float64]
 SAME = 0.92
@@ -29,6 +30,15 @@ def person(angle_degrees: float, count: int, *, noise: float = 0.0, seed: int = 
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
+def looked_at(times: npt.NDArray[np.float64], shot: npt.NDArray[np.int64]) -> SampledFrames:
+    """The frames of a clip with 24 a second at `times`, and four a second between them in the shot before."""
+    between = np.setdiff1d(np.arange(0, times.max(initial=0), 0.25), times)
+    before = np.searchsorted(times, between) - 1
+    seconds, shots = np.r_[times, between], np.r_[shot, shot[before]]
+    order = np.argsort(seconds)
+    return SampledFrames(np.round(seconds[order] * 24).astype(np.int64), seconds[order], shots[order])
+
+
 def series(
     vectors: Vectors,
     *,
@@ -39,11 +49,12 @@ def series(
     count = len(vectors)
     times = np.arange(count) / 4 if seconds is None else np.asarray(seconds, np.float64)
     return identity_series(
-        times,
         np.round(times * 24).astype(np.int64),
         vectors,
-        np.zeros(count, np.int64) if shot is None else np.asarray(shot, np.int64),
         np.ones(count, bool) if usable is None else np.asarray(usable, bool),
+        sampled=looked_at(
+            times, np.asarray(shot, np.int64) if shot is not None else np.zeros(count, np.int64)
+        ),
         track=3,
         same_person_similarity=SAME,
     )
@@ -137,6 +148,19 @@ def test_a_cut_or_a_long_absence_is_no_change_and_no_neighbourhood() -> None:
     assert np.isnan(away.similarity_to_previous[10])
 
 
+def test_identities_sampled_far_apart_are_neighbours_all_the_same() -> None:
+    # As `--frames 16` of a minute.
+    vectors = np.concatenate([person(0, 8), person(40, 8)])
+    seconds = np.arange(16) * 3.75
+    sampled = SampledFrames(np.arange(16) * 90, seconds, np.zeros(16, np.int64))
+    found = identity_series(
+        sampled.frame_index, vectors, np.ones(16, bool), sampled=sampled, track=0, same_person_similarity=SAME
+    )
+    assert found.flicker == pytest.approx(0, abs=1e-12)
+    assert [change.seconds for change in found.changes] == [30.0]
+    np.testing.assert_allclose(found.similarity_to_previous[1], 1)
+
+
 def test_faces_that_are_not_usable_are_passed_over() -> None:
     vectors = person(0, 12)
     vectors[5] = person(80, 1)[0]
@@ -169,14 +193,17 @@ def test_the_order_of_arrival_does_not_matter() -> None:
         index = np.cumsum(rng.integers(1, 9, count))
         shot = np.cumsum(rng.random(count) < 0.03)
         usable = rng.random(count) < 0.9
-        given = (index / 24, index, vectors, shot, usable)
-        expected = identity_series(*given, track=0, same_person_similarity=SAME)
+        given = (index, vectors, usable)
+        sampled = SampledFrames(index, index / 24, shot)
+        expected = identity_series(*given, sampled=sampled, track=0, same_person_similarity=SAME)
         mixed = rng.permutation(count)
-        again = identity_series(*(of[mixed] for of in given), track=0, same_person_similarity=SAME)
+        again = identity_series(
+            *(of[mixed] for of in given), sampled=sampled, track=0, same_person_similarity=SAME
+        )
         for one, other in zip(astuple(expected), astuple(again), strict=True):
             np.testing.assert_array_equal(one, other)
 
 
 def test_arrays_of_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="different lengths"):
-        series(person(0, 4), shot=[0, 0, 0])
+        series(person(0, 4), usable=[True] * 3)

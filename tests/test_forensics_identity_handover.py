@@ -8,6 +8,7 @@ import pytest
 
 from forensics.identity_drift import FACES_BESIDE_CHANGE
 from forensics.identity_handover import Handover, handovers
+from forensics.sampled_frames import SampledFrames
 
 HERE, THERE = (0.0, 0.0, 100.0, 100.0), (300.0, 0.0, 400.0, 100.0)
 # (frame, track, angle of the identity in degrees, box)
@@ -24,22 +25,23 @@ def find(
     cuts: tuple[int, ...] = (),
     usable: npt.NDArray[np.bool_] | None = None,
     order: npt.NDArray[np.int64] | None = None,
+    step_seconds: float = 0.25,
 ) -> tuple[Handover, ...]:
-    """Changes among faces of a video with four frames a second, its shots parted at `cuts`."""
+    """Changes among faces of a video, every frame of which is looked at, its shots parted at `cuts`."""
     order = np.arange(len(faces)) if order is None else order
     frame, track = np.array([face[0] for face in faces]), np.array([face[1] for face in faces])
     angle = np.radians([face[2] for face in faces])
     vectors = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     given = (
-        frame / 4,
         frame,
         track,
         np.array([face[3] for face in faces], np.float32),
         vectors,
-        np.searchsorted(np.array(cuts), frame, side="right"),
         np.ones(len(faces), bool) if usable is None else usable,
     )
-    return handovers(*(of[order] for of in given), same_person_similarity=0.92)
+    every = np.arange(frame.max() + 1)
+    sampled = SampledFrames(every, every * step_seconds, np.searchsorted(np.array(cuts), every, side="right"))
+    return handovers(*(of[order] for of in given), sampled=sampled, same_person_similarity=0.92)
 
 
 def test_another_face_at_the_same_place_is_a_change() -> None:
@@ -65,6 +67,12 @@ def test_a_cut_and_a_long_absence_are_no_change() -> None:
     assert find(row(0, 0, range(8)) + row(1, 60, range(8, 16)), cuts=(8,)) == ()
     assert find(row(0, 0, range(8)) + row(1, 60, range(17, 25))) == ()
     assert len(find(row(0, 0, range(8)) + row(1, 60, range(15, 23)))) == 1
+
+
+def test_frames_that_lie_far_apart_are_neighbours_all_the_same() -> None:
+    faces = row(0, 0, range(8)) + row(1, 60, range(8, 16))
+    assert len(find(faces, step_seconds=3.75)) == 1
+    assert find(row(0, 0, range(8)) + row(1, 60, range(9, 17)), step_seconds=3.75) == ()
 
 
 def test_someone_who_comes_elsewhere_or_stays_in_sight_changes_nobody() -> None:
@@ -94,7 +102,8 @@ def test_the_order_of_arrival_does_not_matter() -> None:
 
 def test_no_faces_have_no_change_and_arrays_must_fit() -> None:
     nothing = np.zeros(0, np.int64)
-    empty = (np.zeros(0), nothing, nothing, np.zeros((0, 4)), np.zeros((0, 2)), nothing, np.zeros(0, bool))
-    assert handovers(*empty, same_person_similarity=0.92) == ()
+    empty = (nothing, nothing, np.zeros((0, 4)), np.zeros((0, 2)), np.zeros(0, bool))
+    sampled = SampledFrames(nothing, np.zeros(0), nothing)
+    assert handovers(*empty, sampled=sampled, same_person_similarity=0.92) == ()
     with pytest.raises(ValueError, match="different lengths"):
-        handovers(np.zeros(1), *empty[1:], same_person_similarity=0.92)
+        handovers(np.zeros(1, np.int64), *empty[1:], sampled=sampled, same_person_similarity=0.92)

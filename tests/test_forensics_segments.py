@@ -8,7 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from forensics.segments import DEFAULT_SETTINGS, Segment, SegmentKind, SegmentSettings, find_segments
+from forensics.sampled_frames import SampledFrames
+from forensics.score_series import score_series
+from forensics.segment_settings import DEFAULT_SETTINGS, SegmentSettings
+from forensics.segments import Segment, SegmentKind, find_segments
 
 CUE, CLEAR = 1.3, 0.3
 OVER, OUT = SegmentKind.OVER_THRESHOLD, SegmentKind.STANDS_OUT
@@ -18,14 +21,27 @@ def find(
     score: npt.ArrayLike,
     *,
     seconds: npt.ArrayLike | None = None,
+    looked_at: npt.ArrayLike | None = None,
+    cuts: npt.ArrayLike = (),
     settings: SegmentSettings = DEFAULT_SETTINGS,
 ) -> tuple[Segment, ...]:
-    """Segments of scores at four frames a second of a clip with 24, or at the times given."""
+    """Segments of scores at four frames a second of a clip with 24, or at the times given.
+
+    `looked_at` are the times of all sampled frames, if more than those of the scores; shots begin at `cuts`.
+    """
     values = np.asarray(score, np.float64)
     times = np.arange(len(values)) / 4 if seconds is None else np.asarray(seconds, np.float64)
-    return find_segments(
-        times, np.round(times * 24).astype(np.int64), values, cue=CUE, clear=CLEAR, settings=settings
-    )
+    series = score_series(numbers(times), values, frames(times if looked_at is None else looked_at, cuts))
+    return find_segments(series, cue=CUE, clear=CLEAR, settings=settings)
+
+
+def numbers(seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    return np.round(seconds * 24).astype(np.int64)
+
+
+def frames(seconds: npt.ArrayLike, cuts: npt.ArrayLike = ()) -> SampledFrames:
+    times = np.sort(np.asarray(seconds, np.float64))
+    return SampledFrames(numbers(times), times, np.searchsorted(np.asarray(cuts), times, side="right"))
 
 
 def spans(segments: tuple[Segment, ...]) -> list[tuple[SegmentKind, float, float]]:
@@ -83,10 +99,10 @@ def test_one_frame_does_not_break_a_segment(at: int) -> None:
 
 
 def test_at_full_frame_rate_a_flash_of_some_frames_neither_makes_nor_breaks_a_segment() -> None:
-    times = np.arange(100) / 25
+    times = np.arange(100) / 24
     flash = (times >= 2) & (times < 2.2)
     assert find(np.where(flash, 9.0, -1.0), seconds=times) == ()
-    assert spans(find(np.where(flash, -9.0, 2.0), seconds=times)) == [(OVER, 0.0, 3.96)]
+    assert spans(find(np.where(flash, -9.0, 2.0), seconds=times)) == [(OVER, 0.0, 99 / 24)]
 
 
 def test_a_segment_has_a_least_length_and_a_least_number_of_scores() -> None:
@@ -103,18 +119,52 @@ def test_missing_detections_and_abstentions_do_not_end_a_segment() -> None:
     (part,) = find(score)
     assert (part.first_seconds, part.last_seconds, part.scored, part.mean_score) == (2.0, 4.75, 7, 2.0)
     seen = np.r_[0:11, 14:28]
-    (part,) = find(score[seen], seconds=seen / 4)
+    (part,) = find(score[seen], seconds=seen / 4, looked_at=np.arange(28) / 4)
     assert (part.first_seconds, part.last_seconds) == (2.0, 4.75)
 
 
 @pytest.mark.parametrize(("away", "parts"), [(2.0, 1), (2.25, 2)])
 def test_a_gap_longer_than_the_limit_ends_a_segment(away: float, parts: int) -> None:
     times = np.r_[np.arange(8) / 4, 1.75 + away + np.arange(8) / 4]
-    assert len(find(np.full(16, 2.0), seconds=times)) == parts
-    # The same time without a score because the detector abstained.
     filled = np.r_[times, 1.75 + np.arange(1, round(away * 4)) / 4]
+    assert len(find(np.full(16, 2.0), seconds=times, looked_at=filled)) == parts
+    # The same time without a score because the detector abstained.
     score = np.r_[np.full(16, 2.0), np.full(len(filled) - 16, np.nan)]
     assert len(find(score, seconds=filled)) == parts
+
+
+def test_a_cutaway_ends_a_segment_however_short_it_is() -> None:
+    # The face in two shots, something else in one between them for less than the longest gap.
+    seen = np.r_[np.arange(8), np.arange(15, 23)] / 4
+    every = np.arange(23) / 4
+    score = np.full(16, 2.0)
+    assert spans(find(score, seconds=seen, looked_at=every, cuts=[2.0, 3.75])) == [
+        (OVER, 0.0, 1.75),
+        (OVER, 3.75, 5.5),
+    ]
+    # The same absence inside one shot is a missing detection.
+    assert spans(find(score, seconds=seen, looked_at=every)) == [(OVER, 0.0, 5.5)]
+
+
+def test_a_cutaway_that_no_frame_was_taken_from_ends_a_segment_too() -> None:
+    seconds = np.arange(16) / 4
+    assert len(find(np.full(16, 2.0), seconds=seconds, cuts=[1.8, 1.9])) == 2
+
+
+def test_a_cut_from_a_face_to_the_same_face_does_not_end_a_segment() -> None:
+    assert spans(find([2.0] * 16, cuts=[2.0])) == [(OVER, 0.0, 3.75)]
+    # Nor where the face is there in the frames beside the cut, too blurred to score.
+    score = np.full(16, 2.0)
+    score[[7, 8, 9]] = np.nan
+    assert spans(find(score, cuts=[2.0])) == [(OVER, 0.0, 3.75)]
+
+
+def test_what_is_smoothed_is_never_across_a_cutaway() -> None:
+    # One score over the threshold before the cutaway joins no others from behind it.
+    score = np.r_[[-1.0] * 7, 9.0, [2.0] * 6]
+    seen = np.r_[np.arange(8), np.arange(10, 16)] / 4
+    found = spans(find(score, seconds=seen, looked_at=np.arange(16) / 4, cuts=[2.0, 2.5]))
+    assert found == [(OVER, 2.5, 3.75)]
 
 
 def test_frames_sampled_far_apart_are_neighbours_all_the_same() -> None:
@@ -170,12 +220,12 @@ def test_the_order_of_arrival_does_not_matter() -> None:
         score = np.cumsum(rng.normal(0, 0.8, count)) - 1.0
         score[rng.random(count) < 0.1] = np.nan
         index = np.cumsum(rng.integers(1, 20, count))
-        seconds = index / 24
-        expected = find_segments(seconds, index, score, cue=CUE, clear=CLEAR)
+        sampled = SampledFrames(index, index / 24, np.cumsum(rng.random(count) < 0.05))
+        expected = find_segments(score_series(index, score, sampled), cue=CUE, clear=CLEAR)
         for _ in range(3):
             mixed = rng.permutation(count)
-            again = find_segments(seconds[mixed], index[mixed], score[mixed], cue=CUE, clear=CLEAR)
-            assert again == expected
+            again = score_series(index[mixed], score[mixed], sampled)
+            assert find_segments(again, cue=CUE, clear=CLEAR) == expected
 
 
 @pytest.mark.parametrize("score", [[], [5.0], [5.0, 5.0], [np.nan] * 9])
@@ -183,23 +233,19 @@ def test_too_little_to_see_has_no_segment(score: list[float]) -> None:
     assert find(score) == ()
 
 
-def test_arrays_and_thresholds_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="3 scores"):
-        find_segments(np.zeros(2), np.zeros(2, np.int64), np.zeros(3), cue=1, clear=0)
+def test_thresholds_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(ValueError, match="must not exceed"):
-        find_segments(np.zeros(2), np.zeros(2, np.int64), np.zeros(2), cue=0, clear=1)
+        find_segments(score_series(np.array([0, 24]), np.zeros(2), frames([0, 1])), cue=0, clear=1)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"min_seconds": -1},
-        {"max_gap_seconds": float("nan")},
+        {"min_seconds": float("nan")},
         {"smoothing_seconds": -1},
         {"min_excess": 0},
         {"min_excess_deviations": -1},
         {"min_scored": 0},
-        {"max_gap_steps": 0.5},
         {"max_share": 0.6},
     ],
 )

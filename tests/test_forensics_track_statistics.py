@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from forensics.track_statistics import TREND_MAX_FRAMES, TrackStatistics, robust_slope, track_statistics
+from forensics.sampled_frames import SampledFrames
+from forensics.score_series import score_series
+from forensics.segments import find_segments
+from forensics.track_statistics import TREND_MAX_FRAMES, TrackStatistics, robust_slope
+from forensics.track_statistics import track_statistics as statistics_of
+
+
+def frames(seconds: npt.ArrayLike) -> SampledFrames:
+    """Frames looked at, at 24 a second of the clip, all in one shot."""
+    times = np.unique(np.asarray(seconds, np.float64))
+    return SampledFrames(np.round(times * 24).astype(np.int64), times, np.zeros(len(times), np.int64))
+
+
+def track_statistics(
+    seconds: npt.NDArray[np.float64], score: npt.NDArray[np.float64], *, cue: float
+) -> TrackStatistics | None:
+    """Statistics of scores in frames at these times, no others being looked at."""
+    index = np.round(seconds * 24).astype(np.int64)
+    return statistics_of(score_series(index, score, frames(seconds)), cue=cue)
 
 
 def test_every_figure_of_a_small_track() -> None:
@@ -68,12 +87,24 @@ def test_the_longest_run_is_between_frames_below_the_threshold(score: list[float
 
 def test_a_long_gap_ends_a_run() -> None:
     seconds = np.array([0.0, 1.0, 2.0, 4.5, 5.5])
-    found = track_statistics(seconds, np.ones(5), cue=0)
+    looked_at = frames([0, 1, 2, 3, 4, 4.5, 5.5])
+    series = score_series(np.round(seconds * 24).astype(np.int64), np.ones(5), looked_at)
+    found = statistics_of(series, cue=0)
     assert found is not None
     assert found.longest_run_seconds == 2.0
-    patient = track_statistics(seconds, np.ones(5), cue=0, max_gap_seconds=2.5)
-    assert patient is not None
-    assert patient.longest_run_seconds == 5.5
+
+
+@pytest.mark.parametrize("step", [0.25, 1.0, 1.5, 3.75, 60.0])
+def test_the_longest_run_agrees_with_the_segments_however_far_apart_frames_lie(step: float) -> None:
+    # As `--frames 8` of half a minute: every score over the threshold is one run and one segment.
+    index = np.round(np.arange(8) * step * 24).astype(np.int64)
+    sampled = SampledFrames(index, index / 24, np.zeros(8, np.int64))
+    series = score_series(index, np.full(8, 3.0), sampled)
+    (part,) = find_segments(series, cue=1, clear=0)
+    found = statistics_of(series, cue=1)
+    assert found is not None
+    assert (found.share_over_cue, found.longest_run_seconds) == (1.0, part.last_seconds - part.first_seconds)
+    assert found.longest_run_seconds == 7 * step
 
 
 def test_the_order_of_arrival_does_not_matter() -> None:
@@ -87,8 +118,3 @@ def test_the_order_of_arrival_does_not_matter() -> None:
         for _ in range(3):
             mixed = rng.permutation(count)
             assert track_statistics(seconds[mixed], score[mixed], cue=0.1) == expected
-
-
-def test_arrays_of_different_lengths_are_refused() -> None:
-    with pytest.raises(ValueError, match="3 scores"):
-        track_statistics(np.zeros(2), np.zeros(3), cue=0)
