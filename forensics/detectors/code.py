@@ -40,8 +40,9 @@ CUE_NOTE = (
 CROP_NOTES = {
     CropLayout.CENTRE: "CoDE sees the middle 224 x 224 pixels of a frame only, as published.",
     CropLayout.GRID: (
-        "CoDE's score of a frame is the mean over a grid of crops, with the highest of them beside it: an "
-        "addition of this tool, the published detector sees the middle crop only."
+        "CoDE's score of a frame is the mean over a grid of crops that covers all of it, with the highest of "
+        "them beside it: an addition of this tool, the published detector sees the middle crop only. A small "
+        "generated part raises the highest crop and hardly the mean."
     ),
 }
 SMALL_NOTE = (
