@@ -5,7 +5,7 @@ Labels are True for manipulated. Scores are higher for what looks more manipulat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,15 +130,32 @@ def bootstrap_interval(
 
     Draws without both classes are drawn anew. Raises ValueError if `labels` lack one.
     """
+    values = [statistic(drawn) for drawn in bootstrap_draws(labels, groups, resamples=resamples, seed=seed)]
+    return percentile_interval(values, level=level)
+
+
+def bootstrap_draws(
+    labels: Labels, groups: Sequence[str], *, resamples: int, seed: int
+) -> Iterator[npt.NDArray[np.intp]]:
+    """The indices of `resamples` samples of whole groups, drawn with replacement, that hold both classes.
+
+    Raises ValueError if `labels` lack one.
+    """
     if labels.all() or not labels.any():
         raise ValueError("labels of one class have no figures")
     _, number = np.unique(np.asarray(groups), return_inverse=True)
-    members = [np.flatnonzero(number == one) for one in range(int(number.max()) + 1)]
+    order = np.argsort(number, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
     random = np.random.default_rng(seed)
-    values: list[float] = []
-    while len(values) < resamples:
+    done = 0
+    while done < resamples:
         drawn = np.concatenate([members[one] for one in random.integers(len(members), size=len(members))])
         if labels[drawn].any() and not labels[drawn].all():
-            values.append(statistic(drawn))
+            done += 1
+            yield drawn
+
+
+def percentile_interval(values: Sequence[float], *, level: float = 0.95) -> Interval:
+    """The middle `level` of bootstrap `values`."""
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))

@@ -29,7 +29,7 @@ RESAMPLES = 1000
 VIDEOS_PER_BIN, MAX_BINS = 10, 10
 
 
-def _cross_validated(table: ScoreTable, method: Method, seed: int) -> tuple[Floats, Floats, int]:
+def cross_validated_ratios(table: ScoreTable, method: Method, seed: int) -> tuple[Floats, Floats, int]:
     """Bounded and unbounded log10 ratios [N] by models that saw no video of the same group, and the folds."""
     scores, labels, groups = table.scores, table.labels, np.array(table.groups)
     fewest = min(len(set(groups[labels == wanted].tolist())) for wanted in (True, False))
@@ -55,7 +55,7 @@ def cross_validated_figures(table: ScoreTable, method: Method, seed: int) -> Fig
     those of the videos drawn, with the fits as they are.
     """
     labels = table.labels
-    ratios, unbounded, folds = _cross_validated(table, method, seed)
+    ratios, unbounded, folds = cross_validated_ratios(table, method, seed)
     ranking = table.scores[:, 0] if len(table.detectors) == 1 else unbounded
     prior_odds = labels.mean() / (1 - labels.mean())
     probabilities = 1 / (1 + 10**-ratios / prior_odds)

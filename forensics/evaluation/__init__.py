@@ -1,0 +1,1 @@
+"""Evaluation of detectors on labelled datasets: the analyses, their figures of merit, tables and curves."""
