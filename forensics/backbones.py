@@ -13,14 +13,15 @@ PUBLISHED_FACE_RATIO = 0.7
 class Backbone:
     """One CLIP: `name` as options say it, `architecture` as open_clip does, `weights` as the registry does.
 
-    `canvas_pixels` is the side of its square input. OpenAI's weights need an architecture with QuickGELU:
-    open_clip's plain names build another activation.
+    `canvas_pixels` is the side of its square input; `text_tower` says whether the weights hold one. OpenAI's
+    weights need an architecture with QuickGELU: open_clip's plain names build another activation.
     """
 
     name: str
     architecture: str
     weights: str
     canvas_pixels: int = CLIP_SIDE_PIXELS
+    text_tower: bool = True
 
     @property
     def face_pixels(self) -> int:
@@ -28,7 +29,7 @@ class Backbone:
         return int(self.canvas_pixels * PUBLISHED_FACE_RATIO)
 
 
-STARTER = Backbone("vit-b16-int8", "ViT-B-16-quickgelu", "clip-vit-b16-image")
+STARTER = Backbone("vit-b16-int8", "ViT-B-16-quickgelu", "clip-vit-b16-image", text_tower=False)
 PUBLISHED = Backbone("vit-l14", "ViT-L-14-quickgelu", "clip-vit-l14-openai")
 BACKBONES = {
     backbone.name: backbone

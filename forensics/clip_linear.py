@@ -62,11 +62,11 @@ class Probe:
 class FaceFeatures(nn.Module):
     """[N,3,S,S] uint8 crops -> [N,D] float32 unit features of the face inside RepDFD's border, left empty."""
 
-    def __init__(self, tower: nn.Module, backbone: Backbone) -> None:
+    def __init__(self, tower: nn.Module, backbone: Backbone, *, face_pixels: int) -> None:
         super().__init__()
         self.image_tower = tower
         self.prepare = BorderReprogram(
-            canvas_pixels=backbone.canvas_pixels, face_pixels=backbone.face_pixels
+            canvas_pixels=backbone.canvas_pixels, face_pixels=face_pixels
         ).requires_grad_(False)
 
     def forward(self, crops: torch.Tensor) -> torch.Tensor:

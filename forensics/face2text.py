@@ -63,26 +63,29 @@ class Face2Text(nn.Module):
     tokens after end-of-text are cut: that changes nothing and makes a prompt per face affordable.
 
     `vocabulary` lists the token ids whose rows the tower's token embedding holds, in order; `None` means
-    all of CLIP's; with `generated` the third prompt, which is not published, is there too. Source: Lin et
-    al., AAAI 2025, and the official code's `face_random_proj_dict`.
+    all of CLIP's; with `generated` the third prompt, which is not published, is there too. Without a
+    `projection` there are no identities, and only the fixed prompt can be spoken: ValueError for another
+    mode. Source: Lin et al., AAAI 2025, and the official code's `face_random_proj_dict`.
     """
 
     tower: TextTower
-    projection: nn.Linear
+    projection: nn.Linear | None
     mode: PromptMode
 
     def __init__(
         self,
         tower: TextTower,
-        projection: nn.Linear,
+        projection: nn.Linear | None,
         *,
         mode: PromptMode = PromptMode.FACE,
         vocabulary: Sequence[int] | None = None,
         generated: bool = False,
     ) -> None:
         super().__init__()
-        if projection.bias is not None:
+        if projection is not None and projection.bias is not None:
             raise ValueError("the pseudo-word map has no bias")
+        if projection is None and mode is not PromptMode.FIXED:
+            raise ValueError(f"the {mode.value} prompt needs identities; without them it is fixed")
         self.tower = tower
         self.projection = projection
         self.mode = mode
@@ -114,7 +117,7 @@ class Face2Text(nn.Module):
         return torch.stack(features, dim=1)
 
     def _fake_features(self, identities: torch.Tensor) -> torch.Tensor:
-        if self.mode is PromptMode.FIXED:
+        if self.projection is None or self.mode is PromptMode.FIXED:
             return self._same_for_all(self._fake, identities)
         count, fake = len(identities), self._vectors(self._fake)
         word = self.projection(identities)

@@ -32,8 +32,11 @@ CONFIG_KEY = "repdfd"
 MAX_LOGIT_SCALE = 4.6052
 # The remedy for a checkpoint that cannot be used.
 TRAIN_AGAIN = "train it again, or name starter or official"
+# In the place of an identity encoder's name: the prompt speaks of nobody.
+NO_EMBEDDER = "none"
 # How the names of the image tower begin in open_clip's whole CLIP.
 _IN_CLIP = "visual."
+_IMAGE_TOWER, _TEXT_TOWER = "image_tower.", "face2text.tower."
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,9 @@ class OperatingPoint:
 class RepDFDConfig:
     """Everything besides tensors that a RepDFD checkpoint fixes: weights and preprocessing in one record.
 
-    With `generated_prompt` the model has a third prompt, for wholly generated faces.
+    With `generated_prompt` the model has a third prompt, for wholly generated faces. Without `text` its text
+    tower is the one of the CLIP in `image_weights`, frozen as published. The embedder may be `NO_EMBEDDER`,
+    of identities with no values.
     """
 
     backbone: str
@@ -70,7 +75,7 @@ class RepDFDConfig:
     face_pixels: int
     canvas_pixels: int
     prompt: PromptMode
-    text: TextConfig
+    text: TextConfig | None
     operating_point: OperatingPoint
     training: str
     # Checkpoints made before there was a choice have the two published prompts.
@@ -79,6 +84,15 @@ class RepDFDConfig:
     def __post_init__(self) -> None:
         if not 0 < self.face_pixels <= self.canvas_pixels:
             raise ValueError(f"a face of {self.face_pixels} px in a canvas of {self.canvas_pixels} px")
+        if (self.embedder == NO_EMBEDDER) != (self.embedding_width == 0):
+            raise ValueError(f"identities of {self.embedding_width} values from {self.embedder}")
+        if self.embedder == NO_EMBEDDER and self.prompt is not PromptMode.FIXED:
+            raise ValueError(f"the {self.prompt.value} prompt needs an identity encoder")
+
+    @property
+    def identity_encoder(self) -> str | None:
+        """The encoder whose identities the prompt is given, if any."""
+        return None if self.embedder == NO_EMBEDDER else self.embedder
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -87,13 +101,15 @@ class RepDFDConfig:
     def from_json(text: str) -> RepDFDConfig:
         """Raises ValueError, TypeError, KeyError or AttributeError for a record of another form."""
         fields: dict[str, Any] = json.loads(text)
-        vocabulary = tuple(fields["text"].pop("vocabulary"))
+        small = fields["text"]
+        if small is not None:
+            small = TextConfig(vocabulary=tuple(small.pop("vocabulary")), **small)
         return RepDFDConfig(
             **{
                 **fields,
                 "crop": CropSpec(**{**fields["crop"], "alignment": _alignment(fields["crop"])}),
                 "prompt": PromptMode(fields["prompt"]),
-                "text": TextConfig(vocabulary=vocabulary, **fields["text"]),
+                "text": small,
                 "operating_point": OperatingPoint(**fields["operating_point"]),
             }
         )
@@ -117,8 +133,12 @@ class RepDFD(nn.Module):
         reprogram: BorderReprogram,
         face2text: Face2Text,
         logit_scale: torch.Tensor,
+        *,
+        clip_text: bool = False,
     ) -> None:
+        """With `clip_text` the text tower is CLIP's own, frozen like the image tower."""
         super().__init__()
+        self._frozen = (_IMAGE_TOWER, _TEXT_TOWER) if clip_text else (_IMAGE_TOWER,)
         self.image_tower = image_tower
         # Of a Vision Transformer, as all of CLIP's here are.
         self.patch_pixels = cast("tuple[int, int]", image_tower.patch_size)[0]
@@ -144,8 +164,8 @@ class RepDFD(nn.Module):
         return self.logits(self.image_features(crops), identities)
 
     def learnt_state(self) -> dict[str, torch.Tensor]:
-        """What a checkpoint holds: everything but the frozen image tower."""
-        return {key: value for key, value in self.state_dict().items() if not key.startswith("image_tower.")}
+        """What a checkpoint holds: everything but the frozen towers."""
+        return {key: value for key, value in self.state_dict().items() if not key.startswith(self._frozen)}
 
 
 def fake_logit(logits: torch.Tensor) -> torch.Tensor:
@@ -159,8 +179,33 @@ def starter_vocabulary(*, generated: bool = False) -> tuple[int, ...]:
     return tuple(sorted({token for prompt in prompts for token in tokens_in_use(prompt)}))
 
 
-def build(config: RepDFDConfig, image_tower: nn.Module, *, mode: PromptMode | None = None) -> RepDFD:
-    """A RepDFD of `config`'s shape with fresh, randomly initialised learnt parts around `image_tower`."""
+def build(
+    config: RepDFDConfig,
+    image_tower: nn.Module,
+    *,
+    mode: PromptMode | None = None,
+    clip: Any = None,
+) -> RepDFD:
+    """A RepDFD of `config`'s shape with fresh, randomly initialised learnt parts around `image_tower`.
+
+    Where the configuration asks for CLIP's own text tower, `clip` is open_clip's `CLIP` (untyped there) that
+    the image tower is part of; then the pseudo-word map is as wide as the image features, random and frozen,
+    and so is the logit scale, as published. Raises ValueError where that is missing, and for a mode that
+    needs the identities that the configuration does without.
+    """
+    mode = config.prompt if mode is None else mode
+    reprogram = BorderReprogram(canvas_pixels=config.canvas_pixels, face_pixels=config.face_pixels)
+    if config.text is None:
+        if clip is None:
+            raise ValueError("CLIP's own text tower is asked for and no CLIP is given")
+        width = cast(int, image_tower.output_dim)
+        projection = _word_map(config.embedding_width, width)
+        if projection is not None:
+            nn.init.normal_(projection.weight, std=1 / width)
+        words = Face2Text(clip, projection, mode=mode, generated=config.generated_prompt)
+        model = RepDFD(image_tower, reprogram, words.requires_grad_(False), clip.logit_scale, clip_text=True)
+        model.logit_scale.requires_grad_(False)
+        return model
     from open_clip.transformer import TextTransformer
 
     longest = max(len(tokens_in_use(prompt)) for prompt in (REAL_PROMPT, FAKE_PROMPT))
@@ -172,16 +217,18 @@ def build(config: RepDFDConfig, image_tower: nn.Module, *, mode: PromptMode | No
         layers=config.text.layers,
         output_dim=image_tower.output_dim,
     )
-    projection = nn.Linear(config.embedding_width, config.text.width, bias=False)
     face2text = Face2Text(
         tower,
-        projection,
-        mode=config.prompt if mode is None else mode,
+        _word_map(config.embedding_width, config.text.width),
+        mode=mode,
         vocabulary=config.text.vocabulary,
         generated=config.generated_prompt,
     )
-    reprogram = BorderReprogram(canvas_pixels=config.canvas_pixels, face_pixels=config.face_pixels)
     return RepDFD(image_tower, reprogram, face2text, torch.tensor(MAX_LOGIT_SCALE))
+
+
+def _word_map(embedding_width: int, word_width: int) -> nn.Linear | None:
+    return nn.Linear(embedding_width, word_width, bias=False) if embedding_width else None
 
 
 def build_image_tower(backbone: str, state: Mapping[str, torch.Tensor]) -> nn.Module:
@@ -239,7 +286,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 def load_learnt(
     model: RepDFD, tensors: Mapping[str, torch.Tensor], *, source: object = "RepDFD checkpoint"
 ) -> RepDFD:
-    """Load the learnt parts into `model`; every key but the image tower's must be there, and no other.
+    """Load the learnt parts into `model`; every key but the frozen towers' must be there, and no other.
 
     Raises CorruptWeightsError, which names the `source`, for other keys or shapes, and for values that are
     not finite.
@@ -251,7 +298,8 @@ def load_learnt(
         raise CorruptWeightsError(
             f"{source}: not what its configuration says: {cause}; {TRAIN_AGAIN}"
         ) from error
-    missing = [key for key in missing if not key.startswith("image_tower.")]
+    learnt = model.learnt_state()
+    missing = [key for key in missing if key in learnt]
     if missing or unexpected:
         raise CorruptWeightsError(
             f"{source}: keys missing {missing}, keys unexpected {unexpected}; {TRAIN_AGAIN}"

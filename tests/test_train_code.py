@@ -29,7 +29,8 @@ from forensics.train.code_batches import Batches, embeddings, normalised
 from forensics.train.code_data import Collection, collect, pictures_of, split
 from forensics.train.code_pictures import TrainingDataError
 from forensics.train.code_result import BACKBONE_FILE, CONFIG_FILE, fit_head, head_file, to_transformers
-from forensics.train.loop import LOG_FILE, Loop, Plan
+from forensics.train.log import LOG_FILE
+from forensics.train.loop import Loop, Plan
 from weights.store import Store
 
 CPU = torch.device("cpu")

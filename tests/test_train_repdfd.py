@@ -15,15 +15,15 @@ from forensics.data.cache import GENERATED, PAIRS_IN_RECORD, FeatureCache
 from forensics.errors import ForensicsError
 from forensics.repdfd import RepDFD, RepDFDConfig, build, load_learnt, read_config, read_tensors
 from forensics.train.faces import Draw, Faces
-from forensics.train.loop import LOG_FILE, Loop, Plan, pair_batches
+from forensics.train.log import LOG_FILE
+from forensics.train.loop import Loop, Plan, pair_batches
 from forensics.train.repdfd import (
     CHECKPOINT_FILE,
-    TrainSettings,
-    border_validation,
     config_before_training,
     train,
     with_generated_prompt,
 )
+from forensics.train.repdfd_stages import TrainSettings, border_validation
 
 CPU = torch.device("cpu")
 PAIRS = 60

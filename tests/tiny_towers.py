@@ -21,7 +21,7 @@ from face.manual import ManualFaces
 from face.track import Tracker, TrackSettings
 from face.types import CropSpec, FaceCrops, IdentityEmbeddings
 from forensics.backbones import BACKBONES
-from forensics.data.cache import CacheSpec, FeatureCache, save_shard, shard_path, write_spec
+from forensics.data.cache import PAIRS_IN_RECORD, CacheSpec, FeatureCache, save_shard, shard_path, write_spec
 from forensics.evidence import Evidence, FrontHalf
 from forensics.repdfd import RepDFDConfig
 from forensics.reprogram import BorderReprogram
@@ -55,14 +55,17 @@ def tiny_config(*, embedder: str = "dlib") -> RepDFDConfig:
     return config_before_training(BACKBONES[NAME], embedder=embedder)
 
 
-def write_cache(folder: Path, store: Store) -> None:
-    """Faces as extraction with the tiny CLIP leaves them, the fake ones brighter."""
-    rng, config = np.random.default_rng(0), tiny_config()
+def write_cache(
+    folder: Path, store: Store, *, config: RepDFDConfig | None = None, paired: bool = True
+) -> None:
+    """Faces as extraction with the tiny CLIP leaves them, the fake ones brighter and, unless `paired`, each
+    on its own."""
+    rng, config = np.random.default_rng(0), config or tiny_config()
     side, count = config.face_pixels, 2 * PAIRS
     real = rng.integers(60, 120, (PAIRS, 3, side, side))
     crops = np.stack([real, real + 60], axis=1).reshape(count, 3, side, side).astype(np.uint8)
     with torch.no_grad():
-        inputs = BorderReprogram(canvas_pixels=CANVAS)(torch.from_numpy(crops))
+        inputs = BorderReprogram(canvas_pixels=CANVAS, face_pixels=side)(torch.from_numpy(crops))
         features = tiny_clip().visual(inputs).numpy()
     spec = CacheSpec(
         crop=config.crop,
@@ -81,7 +84,7 @@ def write_cache(folder: Path, store: Store) -> None:
         landmarks=np.zeros((count, 5, 2), np.float32),
         embeddings=rng.normal(size=(count, config.embedding_width)).astype(np.float32),
         label=np.tile([0, 1], PAIRS).astype(np.int8),
-        pair=np.repeat(np.arange(PAIRS), 2),
+        pair=(np.repeat(np.arange(PAIRS), 2) if paired else np.arange(count)) * PAIRS_IN_RECORD,
         split=np.repeat(np.where(np.arange(PAIRS) % 3, "train", "val"), 2),
         source=np.full(count, "made up"),
         method=np.tile(["real", "self_blend"], PAIRS),

@@ -39,6 +39,7 @@ def extract_command(
     output: Path,
     backbone: str,
     embedder: str,
+    face_ratio: float,
     seed: int,
     device: str,
     offline: bool,
@@ -66,7 +67,8 @@ def extract_command(
     from weights.store import Store
 
     logging.getLogger("forensics.data").setLevel(logging.INFO)
-    config, settings = training_config(backbone, embedder), SampleSettings(seed=seed)
+    config = training_config(backbone, embedder, face_ratio=face_ratio)
+    settings = SampleSettings(seed=seed)
     dataset = chosen_dataset(material, **chosen)
     refuse_faults(dataset, allow_missing=allow_missing, allow_leaks=allow_leaks)
     records = dataset.records
@@ -74,10 +76,11 @@ def extract_command(
     tower = build_image_tower(config.backbone, store.tensors(config.image_weights))
     tools = analysis_tools(
         load_named_detector("mtcnn", store, on),
-        load_named_embedder(config.embedder, store, on),
+        None if config.identity_encoder is None else load_named_embedder(config.embedder, store, on),
         tower.to(on, torch.bfloat16),
         device=on,
         canvas_pixels=config.canvas_pixels,
+        face_pixels=config.face_pixels,
     )
     spec = CacheSpec(
         crop=config.crop,

@@ -18,18 +18,20 @@ from forensics.reprogram import BorderReprogram
 
 def analysis_tools(
     detector: FaceDetector,
-    embedder: IdentityEmbedder,
+    embedder: IdentityEmbedder | None,
     tower: nn.Module,
     *,
     device: torch.device,
     canvas_pixels: int = CLIP_SIDE_PIXELS,
+    face_pixels: int | None = None,
 ) -> Tools:
     """What `forensics analyze` does to a face, up to the features under an empty border.
 
-    `tower` is a CLIP image tower in evaluation mode on `device`, in the precision to compute with, and
-    `canvas_pixels` the side of its input.
+    `tower` is a CLIP image tower in evaluation mode on `device`, in the precision to compute with,
+    `canvas_pixels` the side of its input and `face_pixels` that of the face inside the border, by default of
+    the published size. Without an `embedder` identities have no values.
     """
-    border = BorderReprogram(canvas_pixels=canvas_pixels).to(device)
+    border = BorderReprogram(canvas_pixels=canvas_pixels, face_pixels=face_pixels).to(device)
     dtype = next(tower.parameters()).dtype
 
     def detect(image: Image) -> FaceDetections:
@@ -40,6 +42,8 @@ def analysis_tools(
         return make_crops(frames, detection, spec).data
 
     def embed(image: Image, detection: FaceDetections) -> torch.Tensor:
+        if embedder is None:
+            return torch.zeros(1, 0)
         frames = torch.from_numpy(np.ascontiguousarray(image))[None].to(device)
         return embedder.embed(make_crops(frames, detection, embedder.spec)).data
 

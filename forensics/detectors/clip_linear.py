@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from forensics.aggregate import Thresholds
+from forensics.findings import Thresholds
 from forensics.backbones import BACKBONES, STARTER
 from forensics.clip_linear import TRAIN_AGAIN, FaceFeatures, Probe, read_probe
 from forensics.detector import LoadOptions, Scope
@@ -97,7 +97,8 @@ def load(store: Store, options: LoadOptions) -> ClipLinearDetector:
             f"{file.path}: a direction of {len(probe.weight)} values for features of {tower.output_dim}; "
             f"{TRAIN_AGAIN}"
         )
-    features = FaceFeatures(tower.to(options.precision.dtype), backbone)
+    face_pixels = probe.config.crop.size
+    features = FaceFeatures(tower.to(options.precision.dtype), backbone, face_pixels=face_pixels)
     return ClipLinearDetector(features.to(options.device), probe, (file, tower_file), options)
 
 

@@ -15,7 +15,7 @@ from face.embed import weights_needed as embedder_weights
 from face.types import CropSpec
 from forensics import backbones
 from forensics import repdfd_official as official
-from forensics.aggregate import Thresholds
+from forensics.findings import Thresholds
 from forensics.attribution import METHOD, integrated_gradients, patch_heat
 from forensics.detector import WEIGHT_VARIANTS, FaceInputs, LoadOptions, Scope
 from forensics.errors import ForensicsError, UsageFault
@@ -23,16 +23,16 @@ from forensics.evidence import Evidence
 from forensics.face2text import PromptMode, random_identities
 from forensics.face_scores import score_faces
 from forensics.repdfd import (
+    NO_EMBEDDER,
     TRAIN_AGAIN,
     RepDFD,
     RepDFDConfig,
-    build,
-    build_image_tower,
     fake_logit,
     load_learnt,
     read_config,
     read_tensors,
 )
+from forensics.repdfd_load import build_on
 from forensics.reprogram import squash
 from forensics.scores import FrameScores
 from weights.errors import CorruptWeightsError
@@ -48,6 +48,10 @@ STAND_IN_NOTE = (
     "RepDFD runs with a small text tower trained by this project's own command, a stand-in for CLIP's: its "
     "scores are not those of the published model. Trained: {training}."
 )
+OWN_NOTE = (
+    "RepDFD runs with a border trained by this project's own command, on CLIP's own text tower: its scores "
+    "are not those of the published checkpoint. Trained: {training}."
+)
 OFFICIAL_NOTE = (
     "RepDFD runs with the released checkpoint. Its authors published no face detector and no crop margin: "
     "MTCNN and a margin of 1.3 are assumptions of this tool."
@@ -60,7 +64,7 @@ class Setup:
     """What a set of weights fixes: the crops and identities it was trained on, and its thresholds."""
 
     crop: CropSpec
-    embedder: str
+    embedder: str | None
     trained_prompt: PromptMode
     thresholds: Thresholds
     note: str
@@ -131,6 +135,8 @@ class RepDFDDetector:
         return fake_logit(self._model.compare(features, words.expand(len(faces), -1, -1)))
 
     def _identities(self, evidence: Evidence, chosen: npt.NDArray[np.intp]) -> torch.Tensor:
+        if self.embedder is None:
+            return torch.zeros(len(chosen), 0, device=self._model.logit_scale.device)
         if self.embedder not in evidence.identities:
             there = ", ".join(evidence.identities) or "none"
             raise ForensicsError(
@@ -155,7 +161,8 @@ def weights_needed(options: LoadOptions) -> tuple[str, ...]:
     if options.weights in (None, "starter"):
         return (STARTER, backbones.STARTER.weights, *embedder_weights(STARTER_EMBEDDER))
     config = _usable_config(_users_file(options.weights))
-    return (config.image_weights, *embedder_weights(config.embedder))
+    encoder = config.identity_encoder
+    return (config.image_weights, *(() if encoder is None else embedder_weights(encoder)))
 
 
 def load(store: Store, options: LoadOptions) -> RepDFDDetector:
@@ -197,7 +204,7 @@ def _usable_config(path: Path) -> RepDFDConfig:
             f"{path}: trained on the CLIP {config.backbone} of {config.canvas_pixels} px from "
             f"{config.image_weights}, which is none of {', '.join(backbones.BACKBONES)}; {TRAIN_AGAIN}"
         )
-    embedders = {name: embedder_facts(name).dimension for name in embedder_names()}
+    embedders = {name: embedder_facts(name).dimension for name in embedder_names()} | {NO_EMBEDDER: 0}
     if embedders.get(config.embedder) != config.embedding_width:
         raise CorruptWeightsError(
             f"{path}: trained with identities of {config.embedding_width} values from {config.embedder}, "
@@ -208,18 +215,21 @@ def _usable_config(path: Path) -> RepDFDConfig:
 
 def _load_checkpoint(checkpoint: WeightFile, store: Store, options: LoadOptions) -> RepDFDDetector:
     config = _usable_config(checkpoint.path)
+    if config.identity_encoder is None and options.prompt not in (None, config.prompt):
+        raise UsageFault(
+            f"--prompt {options.prompt.value}: {checkpoint.path} was trained without identities; leave it out"
+        )
     tower_file = store.fetch(config.image_weights)
-    tower = build_image_tower(config.backbone, store.tensors(config.image_weights))
-    model = build(config, tower, mode=options.prompt)
+    model = build_on(config, store.tensors(config.image_weights), mode=options.prompt)
     model = load_learnt(model, read_tensors(checkpoint.path), source=checkpoint.path).eval()
-    tower.to(options.precision.dtype)
+    model.image_tower.to(options.precision.dtype)
     point = config.operating_point
     setup = Setup(
         crop=config.crop,
-        embedder=config.embedder,
+        embedder=config.identity_encoder,
         trained_prompt=config.prompt,
         thresholds=Thresholds(point.cue_logit, point.clear_logit, point.source),
-        note=STAND_IN_NOTE.format(training=config.training),
+        note=(OWN_NOTE if config.text is None else STAND_IN_NOTE).format(training=config.training),
     )
     return RepDFDDetector(model.to(options.device), setup, (checkpoint, tower_file), options)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +24,14 @@ class Draw:
     with as many real ones beside them, and `generated` ones.
 
     Those without a counterpart are drawn video by video, so that a long clip weighs no more than a short
-    one. A kind that the cache does not hold is left out.
+    one; `by_epoch` every video once before any comes again, as published. A kind that the cache does not
+    hold is left out.
     """
 
     pairs: int = 0
     fakes: int = 0
     generated: int = 0
+    by_epoch: bool = False
 
 
 class Faces:
@@ -68,17 +71,34 @@ class Faces:
         if draw.pairs and self.pairs:
             pairs = pair_batches(self.pairs, min(draw.pairs, self.pairs), step, seed)
             rows.append(self.rows_of(pairs))
-        alone = np.arange(len(self)) >= 2 * self.pairs
         rng = np.random.default_rng([seed, step])
-        wanted = (
+        for kind, (among, count) in enumerate(self._singles(draw)):
+            if not count or not among.any():
+                continue
+            choices = np.flatnonzero(among)
+            videos = np.unique(self.video[choices])
+            if draw.by_epoch:
+                chosen = _once_an_epoch(videos, count, step, [seed, kind])
+            else:
+                chosen = rng.choice(videos, size=count)
+            rows.append(torch.from_numpy(self._one_of_each(choices, chosen, rng)))
+        return torch.cat(rows)
+
+    def check_draw(self, draw: Draw) -> None:
+        """Raise ForensicsError where no step of `draw` would see a fake face of this split."""
+        _, fakes, generated = (bool(count and among.any()) for among, count in self._singles(draw))
+        if not (fakes or generated or (draw.pairs and self.pairs)):
+            there = "pairs" if self.pairs else "fakes without a counterpart"
+            raise ForensicsError(f"the cache holds {there} only, and none of them would be drawn; draw those")
+
+    def _singles(self, draw: Draw) -> tuple[tuple[npt.NDArray[np.bool_], int], ...]:
+        """Which faces are drawn one by one, and how many of each kind: real, fake, generated."""
+        alone = np.arange(len(self)) >= 2 * self.pairs
+        return (
             (self._labels == REAL, draw.fakes),
             (alone & (self._labels == FAKE), draw.fakes),
             (self._labels == GENERATED, draw.generated),
         )
-        for among, count in wanted:
-            if count and among.any():
-                rows.append(torch.from_numpy(self._by_video(np.flatnonzero(among), count, rng)))
-        return torch.cat(rows)
 
     def words(self, mode: PromptMode, rows: torch.Tensor) -> torch.Tensor:
         """The identities that the prompt is given: the faces' own, or random ones of the same number."""
@@ -104,12 +124,23 @@ class Faces:
         real = means.pop(REAL)
         return float(np.mean([_auc(real, fake) for fake in means.values()]))
 
-    def _by_video(
-        self, rows: npt.NDArray[np.intp], count: int, rng: np.random.Generator
+    def _one_of_each(
+        self, rows: npt.NDArray[np.intp], videos: npt.NDArray[np.int64], rng: np.random.Generator
     ) -> npt.NDArray[np.intp]:
-        videos = self.video[rows]
-        chosen = rng.choice(np.unique(videos), size=count)
-        return np.array([rng.choice(rows[videos == video]) for video in chosen])
+        """A random row of each video, of those among `rows`."""
+        of = self.video[rows]
+        return np.array([rng.choice(rows[of == video]) for video in videos])
+
+
+def _once_an_epoch(
+    videos: npt.NDArray[np.int64], count: int, step: int, seed: Sequence[int]
+) -> npt.NDArray[np.int64]:
+    """The `count` videos of a step out of an endless row of shuffles, each with all of them once."""
+    first = step * count
+    epochs = range(first // len(videos), (first + count - 1) // len(videos) + 1)
+    order = [np.random.default_rng([*seed, epoch]).permutation(videos) for epoch in epochs]
+    start = first - epochs[0] * len(videos)
+    return np.concatenate(order)[start : start + count]
 
 
 def _means(values: npt.NDArray[np.float64], of: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,14 +15,18 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from forensics.errors import ForensicsError
+from forensics.train.log import Log
+from forensics.train.team import ALONE, Team
 
 STATE_FILE = "state.safetensors"
-LOG_FILE = "log.csv"
 _STEP_KEY = "step"
 NO_RATIOS: Mapping[str, float] = MappingProxyType({})
 
 # Called with the steps done, of how many, and the last loss.
 OnStep = Callable[[int, int, float], None]
+# The loss of a step, or the summands of it: each is differentiated before the next is made, so that a batch
+# needs the memory of its largest part only.
+Losses = torch.Tensor | Iterable[torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class Plan:
 class Loop:
     """Trains `parameters` by `plan`; the state under `folder` lets the same call go on after a kill.
 
-    Everything random must be drawn from the step's number, so that resuming equals not being killed.
+    Everything random must be drawn from the step's number, so that resuming equals not being killed. Of a
+    `team`, every process makes its share of each loss, and the leader writes.
     """
 
     def __init__(
@@ -64,15 +68,23 @@ class Loop:
         *,
         lr_ratio: Mapping[str, float] = NO_RATIOS,
         recipe: str = "",
+        team: Team = ALONE,
+        fp16: bool = False,
+        tensorboard: bool = False,
     ) -> None:
         """`lr_ratio` names the parameters that learn at a multiple of the plan's rate.
 
         `recipe` tells whatever else decides the result (data, batch, seed): a state of another is refused.
+        With `fp16` losses are scaled so that small gradients do not vanish in half precision.
         """
         self._parameters = dict(parameters)
         self._plan = plan
         self._folder = folder
         self._recipe = recipe
+        self._team = team
+        self._device = next(iter(self._parameters.values())).device
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=fp16)
+        self._log = Log(folder, tensorboard=tensorboard) if team.leads else None
         groups = [
             {"params": [parameter], "ratio": lr_ratio.get(name, 1.0)}
             for name, parameter in self._parameters.items()
@@ -100,7 +112,7 @@ class Loop:
 
     def run(
         self,
-        loss_of: Callable[[int], torch.Tensor],
+        loss_of: Callable[[int], Losses],
         validate: Callable[[], float],
         *,
         resume: bool,
@@ -112,49 +124,71 @@ class Loop:
 
         Of equal scores the later one is kept. Without `keep_start` the parameters it starts from are scored
         for the log alone: random ones are never the result, however well they do. `loss_of` makes the loss
-        of a step from its number. Raises ForensicsError when the loss is not finite and when `resume` finds
-        the state of another plan or recipe.
+        of a step, or this process' share of it, from its number. Raises ForensicsError when the loss is not
+        finite and when `resume` finds the state of another plan or recipe.
         """
-        if resume and (self._folder / STATE_FILE).is_file():
+        resumed = resume and (self._folder / STATE_FILE).is_file()
+        if resumed:
             self._load()
-        else:
+        if self._log is not None:
+            self._log.start(self._step)
+        if not resumed:
             self._check(validate(), math.nan, candidate=keep_start)
         while self._step < self._plan.steps and not self._out_of_patience:
+            lr = self._plan.lr_at(self._step)
             for group in self._optimiser.param_groups:
-                group["lr"] = group["ratio"] * self._plan.lr_at(self._step)
+                group["lr"] = group["ratio"] * lr
             self._optimiser.zero_grad(set_to_none=True)
-            loss = loss_of(self._step)
-            if not torch.isfinite(loss):
-                raise ForensicsError(f"{self._folder}: the loss at step {self._step} is not finite; lower lr")
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._optimiser.step()
+            loss = self._differentiate(loss_of(self._step))
+            self._scaler.step(self._optimiser)
+            self._scaler.update()
             after_step()
             self._step += 1
-            on_step(self._step, self._plan.steps, float(loss.detach()))
+            on_step(self._step, self._plan.steps, loss)
+            if self._log is not None:
+                self._log.step(self._step, loss, lr)
             if self._step % self._plan.check_every == 0 or self._step == self._plan.steps:
-                self._check(validate(), float(loss.detach()))
+                self._check(validate(), loss)
             elif self._plan.save_every is not None and self._step % self._plan.save_every == 0:
                 self._save()
         with torch.no_grad():
             for name, value in self._best.items():
                 self._parameters[name].copy_(value)
+        if self._log is not None:
+            self._log.close()
         return self._best_score
+
+    def _differentiate(self, losses: Losses) -> float:
+        """Leave the whole team's gradients in the parameters; returns its loss."""
+        total = torch.zeros((), device=self._device)
+        for part in (losses,) if isinstance(losses, torch.Tensor) else losses:
+            self._scaler.scale(part).backward()
+            total += part.detach()
+        if self._team.size > 1:
+            for parameter in self._parameters.values():
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+            self._team.add(each.grad for each in self._parameters.values() if each.grad is not None)
+            self._team.add([total])
+        if not torch.isfinite(total):
+            raise ForensicsError(f"{self._folder}: the loss at step {self._step} is not finite; lower lr")
+        return float(total)
 
     def _check(self, score: float, loss: float, *, candidate: bool = True) -> None:
         """Note a validation score, keep the parameters if they are the best so far, save the state."""
+        score = self._team.leaders(score, self._device)
         if candidate:
             self._checks_without_gain = 0 if score > self._best_score else self._checks_without_gain + 1
         if candidate and score >= self._best_score:
             self._best_score = score
             self._best = {name: value.detach().clone() for name, value in self._parameters.items()}
-        with (self._folder / LOG_FILE).open("a" if self._step else "w", newline="") as file:
-            writer = csv.writer(file)
-            if not self._step:
-                writer.writerow(("step", "loss", "validation_auc"))
-            writer.writerow((self._step, "" if math.isnan(loss) else loss, score))
+        if self._log is not None:
+            self._log.check(self._step, loss, score)
         self._save()
 
     def _save(self) -> None:
+        if not self._team.leads:
+            return
         tensors = {f"now.{name}": value.detach() for name, value in self._parameters.items()}
         tensors |= {f"best.{name}": value for name, value in self._best.items()}
         for name, parameter in self._parameters.items():
@@ -166,6 +200,7 @@ class Loop:
             "step": self._step,
             "best_score": self._best_score,
             "checks_without_gain": self._checks_without_gain,
+            "scaler": self._scaler.state_dict(),
         }
         partial = self._folder / f"{STATE_FILE}.partial"
         contiguous = {name: value.contiguous() for name, value in tensors.items()}
@@ -194,6 +229,8 @@ class Loop:
                 }
         self._step, self._best_score = int(meta["step"]), float(meta["best_score"])
         self._checks_without_gain = int(meta["checks_without_gain"])
+        if self._scaler.is_enabled():
+            self._scaler.load_state_dict(meta["scaler"])
 
 
 def pair_batches(pairs: int, batch_pairs: int, step: int, seed: int) -> Sequence[int]:
