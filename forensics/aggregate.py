@@ -3,106 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from forensics.findings import (
+    ABSTENTION_REASONS,
+    NO_VERDICT_REASONS,
+    AbstentionCount,
+    CropPeaks,
+    Label,
+    Reason,
+    Thresholds,
+    TrackFinding,
+    VideoFinding,
+)
 from forensics.sampled_frames import SampledFrames
 from forensics.score_series import score_series
-from forensics.scores import FrameScores, ScoreKind
+from forensics.scores import Abstention, FrameScores, ScoreKind
 from forensics.segment_settings import DEFAULT_SETTINGS, SegmentSettings
-from forensics.segments import Segment, find_segments
-from forensics.track_statistics import TrackStatistics, track_statistics
+from forensics.segments import find_segments
+from forensics.track_statistics import track_statistics
 
 # A mean over fewer scored frames says more about those frames than about the person.
 DEFAULT_MIN_FRAMES = 3
-
-
-class Label(StrEnum):
-    """What may be said without a calibration. Nothing is ever called real or fake here."""
-
-    CUES = "manipulation cues found"
-    NO_CUE = "no cue found"
-    INCONCLUSIVE = "inconclusive"
-
-
-class Reason(StrEnum):
-    """Why a finding is inconclusive. The values are the reason codes of reports."""
-
-    NO_FACE = "no_face"
-    NOTHING_SCORED = "nothing_scored"
-    TOO_FEW_FRAMES = "too_few_frames"
-    BETWEEN_THRESHOLDS = "between_thresholds"
-    PART_STANDS_OUT = "part_stands_out"
-    DETECTOR_FAILED = "detector_failed"
-
-    @property
-    def sentence(self) -> str:
-        """The reason in words, to follow "inconclusive: "."""
-        return {
-            Reason.NO_FACE: "no face found",
-            Reason.NOTHING_SCORED: "no face was good enough to score",
-            Reason.TOO_FEW_FRAMES: "too few scored frames",
-            Reason.BETWEEN_THRESHOLDS: "the score lies between the thresholds",
-            Reason.PART_STANDS_OUT: "the mean shows no cue, but a part stands out",
-            Reason.DETECTOR_FAILED: "no detector ran",
-        }[self]
-
-
-# Inconclusive for want of material, as against an undecided score.
-NO_VERDICT_REASONS = frozenset(Reason) - {Reason.BETWEEN_THRESHOLDS, Reason.PART_STANDS_OUT}
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Where a track's mean score counts as a cue (`cue` or above) and as none (`clear` or below)."""
-
-    cue: float
-    clear: float
-    source: str
-
-    def __post_init__(self) -> None:
-        if not self.clear <= self.cue:
-            raise ValueError(f"clear {self.clear} must not exceed cue {self.cue}")
-
-
-@dataclass(frozen=True)
-class TrackFinding:
-    """What one detector found on one track, or on the whole picture where `track` is `None`.
-
-    `mean_score` is over the `scored` faces (or frames), `None` without any, and `mean_probability` the
-    mean of their P(fake), `None` too for a detector without one. `segments` are the parts that lie over
-    the threshold or stand out of the rest, in order of time.
-    """
-
-    detector: str
-    track: int | None
-    label: Label
-    reason: Reason | None
-    mean_score: float | None
-    mean_probability: float | None
-    scored: int
-    abstained: int
-    statistics: TrackStatistics | None
-    segments: tuple[Segment, ...]
-
-
-@dataclass(frozen=True)
-class VideoFinding:
-    """What one detector found on a whole video; tracks are listed, never averaged.
-
-    `most_suspicious` is the track with the highest mean score among those with enough scored frames.
-    A whole-frame detector has one entry in `tracks`, that of the picture.
-    """
-
-    detector: str
-    label: Label
-    reason: Reason | None
-    most_suspicious: int | None
-    tracks: tuple[TrackFinding, ...]
 
 
 def find_in_track(
@@ -132,6 +59,9 @@ def find_in_track(
     series = score_series(scores.frame_index[own], score, sampled)
     parts = find_segments(series, cue=thresholds.cue, clear=thresholds.clear, settings=segments)
     label, reason = _judge(mean, scored, thresholds, min_frames, stands_out=bool(parts))
+    abstentions = _counted(
+        Counter(why for why, of_track in zip(scores.abstained, own.tolist(), strict=True) if of_track and why)
+    )
     return TrackFinding(
         detector=scores.detector,
         track=track,
@@ -143,7 +73,25 @@ def find_in_track(
         abstained=len(score) - scored,
         statistics=track_statistics(series, cue=thresholds.cue),
         segments=parts,
+        abstentions=abstentions,
+        reason_detail=_detail(reason, abstentions),
+        peaks=None if scores.peak is None else _peaks(scores.peak[own][given]),
     )
+
+
+def _peaks(peak: npt.NDArray[np.float64]) -> CropPeaks | None:
+    mean = _mean(peak)
+    return None if mean is None else CropPeaks(mean, float(peak.max()))
+
+
+def _counted(why: Counter[Abstention]) -> tuple[AbstentionCount, ...]:
+    """The most frequent reason first, equally frequent ones by name."""
+    return tuple(AbstentionCount(one, why[one]) for one in sorted(why, key=lambda one: (-why[one], one)))
+
+
+def _detail(reason: Reason | None, abstentions: Sequence[AbstentionCount]) -> Abstention | None:
+    """The most frequent reason to abstain, where a finding is inconclusive for want of scores."""
+    return abstentions[0].reason if reason in ABSTENTION_REASONS and abstentions else None
 
 
 def _mean(values: npt.NDArray[np.float64]) -> float | None:
@@ -182,7 +130,17 @@ def find_in_video(detector: str, tracks: Sequence[TrackFinding]) -> VideoFinding
         reason = max(open_questions, key=lambda one: one is Reason.PART_STANDS_OUT)
     elif decided:
         label, reason = Label.NO_CUE, None
-    return VideoFinding(detector, label, reason, None if top is None else top.track, tuple(tracks))
+    why: Counter[Abstention] = Counter()
+    for track in tracks:
+        why.update({one.reason: one.count for one in track.abstentions})
+    return VideoFinding(
+        detector=detector,
+        label=label,
+        reason=reason,
+        most_suspicious=None if top is None else top.track,
+        tracks=tuple(tracks),
+        reason_detail=_detail(reason, _counted(why)),
+    )
 
 
 def _why_nothing(tracks: Sequence[TrackFinding]) -> Reason | None:

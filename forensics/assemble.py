@@ -151,6 +151,7 @@ class WholeVideo:
         """All chunks' scores of one detector, with final track ids."""
         parts = [chunk.scores[name] for chunk in self._chunks]
         probability = [part.probability for part in parts if part.probability is not None]
+        peak = [part.peak for part in parts if part.peak is not None]
         return FrameScores(
             detector=name,
             kind=parts[0].kind,
@@ -159,6 +160,7 @@ class WholeVideo:
             frame_index=np.concatenate([part.frame_index for part in parts]),
             track=None if parts[0].track is None else self._track,
             abstained=tuple(reason for part in parts for reason in part.abstained),
+            peak=np.concatenate(peak) if peak else None,
         )
 
     def _identity_series(self, track: int) -> IdentitySeries:

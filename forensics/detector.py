@@ -14,11 +14,11 @@ import numpy.typing as npt
 import torch
 
 import forensics.detectors
-from forensics.aggregate import Thresholds
 from forensics.code_heads import HeadKind
 from forensics.errors import UsageFault
 from forensics.evidence import Evidence
 from forensics.face2text import PromptMode
+from forensics.findings import Thresholds
 from forensics.frame_crops import CropLayout
 from forensics.scores import FrameScores
 from weights.results import WeightFile

@@ -12,9 +12,9 @@ from face.detect import FaceDetector
 from face.embed import IdentityEmbedder
 from face.quality import QualityLimits
 from face.types import CropSpec, FaceCrops, FaceDetections, IdentityEmbeddings
-from forensics.aggregate import Thresholds
 from forensics.detector import Detector, Scope
 from forensics.evidence import Evidence, FrontHalf
+from forensics.findings import Thresholds
 from forensics.models import Models
 from forensics.report.model import ModelFile
 from forensics.scores import FrameScores, ScoreKind, abstain_where_not_finite

@@ -14,11 +14,12 @@ from command_line import assert_refused
 from command_line import run as command_line
 from stubs import StubDetector, stub_models
 
-from forensics.aggregate import Reason
 from forensics.calibration import crossval
+from forensics.calibration.facts import Range
 from forensics.calibration.file import load_calibration
 from forensics.calibration.reports import read_reports, setup_of, video_score
 from forensics.errors import CalibrationError, ExitCode, ReportError
+from forensics.findings import Reason
 from forensics.pipeline import analyze_video
 from forensics.report.json import FILE_NAME, write_json
 from forensics.report.model import Report
@@ -105,6 +106,8 @@ def test_a_table_and_a_report_give_a_calibration_bound_to_its_weights(tmp_path: 
     assert "a, logistic: 20 manipulated and 20 other videos in 20 groups" in result.stdout
     assert f"  AUC          {made.figures.auc.value:.2f} [" in result.stdout
     assert f"written: {path}" in result.stdout
+    assert "nothing is known of how faces were seen" in result.stderr
+    assert made.conditions is None
 
 
 def test_reports_and_labels_give_scores_conditions_and_weights(material: Path) -> None:
@@ -119,6 +122,11 @@ def test_reports_and_labels_give_scores_conditions_and_weights(material: Path) -
     assert (made.inputs[0].score.low, made.inputs[0].score.high) == (scores.min(), scores.max())
     assert made.conditions is not None
     assert (made.conditions.size_pixels.low, made.conditions.size_pixels.high) == (50.0, 73.0)
+    assert (made.conditions.people, made.conditions.least_frames) == (Range(1, 1), 4)
+    assert "faces seen: 50 to 73 px, sharpness" in result.stdout
+    assert "4 or more scored frames, people in a video: 1" in result.stdout
+    assert "nothing is known of how faces were seen" not in result.stderr
+    assert "an ECE of 2 bins says little" in result.stdout
     assert made.data.left_out == 1
     assert made.data.groups == 24
     assert [one.name for one in made.data.sources][:2] == ["labels.csv", "0000/report.json"]
@@ -186,7 +194,8 @@ def test_the_score_is_that_of_the_most_suspicious_track_and_its_faces_are_the_co
     run_a = report.detectors[0]
     assert run_a.finding is not None
     (calm,) = run_a.finding.tracks
-    tracks = (calm, dataclasses.replace(calm, track=1, mean_score=2.5))
+    unjudged = dataclasses.replace(calm, track=2, reason=Reason.TOO_FEW_FRAMES)
+    tracks = (calm, dataclasses.replace(calm, track=1, mean_score=2.5, scored=7), unjudged)
     finding = dataclasses.replace(run_a.finding, most_suspicious=1, tracks=tracks)
     calm_face, *_, silent_face = report.faces
     suspicious = dataclasses.replace(calm_face, track=1, size_pixels=90.0)
@@ -201,6 +210,7 @@ def test_the_score_is_that_of_the_most_suspicious_track_and_its_faces_are_the_co
     assert video.scores == {"a": 2.5}
     assert video.conditions is not None
     assert video.conditions.size_pixels == 90.0
+    assert (video.conditions.people, video.conditions.scored_frames) == (2, 7)
 
 
 def test_a_whole_picture_has_one_score_unless_there_are_too_few_frames(report: Report) -> None:

@@ -16,9 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from whole_frames import evidence_of
 
-from forensics.aggregate import Thresholds
 from forensics.detector import LoadOptions, Precision, Scope, detector_module
 from forensics.detectors.clip_probe import ClipProbeDetector, ProbeHead, load, prepare, read_head
+from forensics.findings import Thresholds
 from forensics.saturating_int8 import SaturatingMatrix, open_saturating
 from forensics.scores import Abstention, ScoreKind
 from weights.errors import CorruptWeightsError, MissingWeightsError

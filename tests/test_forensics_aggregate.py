@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
@@ -10,17 +11,13 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from forensics.aggregate import (
-    NO_VERDICT_REASONS,
-    Label,
-    Reason,
-    Thresholds,
-    TrackFinding,
-    find_in_video,
-)
 from forensics.aggregate import find_in_track as find_with_frames
+from forensics.aggregate import find_in_video
+from forensics.detector import Scope
+from forensics.findings import NO_VERDICT_REASONS, CropPeaks, Label, Reason, Thresholds, TrackFinding
+from forensics.report.words import reason_sentence
 from forensics.sampled_frames import SampledFrames
-from forensics.scores import FrameScores, ScoreKind, abstain_where_not_finite
+from forensics.scores import Abstention, FrameScores, ScoreKind, abstain_where_not_finite
 
 LIMITS = Thresholds(cue=1.0, clear=-1.0, source="test")
 FRAMES_PER_SECOND = 4.0
@@ -149,6 +146,58 @@ def test_a_part_over_the_threshold_keeps_a_low_mean_from_clearing_anybody() -> N
     assert (part.first_index, part.last_index, part.scored) == (60, 71, 12)
 
 
+def why_not(*reasons: Abstention | None) -> FrameScores:
+    """Faces of one track with a score of 5, or none for these reasons."""
+    score = np.array([5.0 if reason is None else np.nan for reason in reasons])
+    frames = np.arange(len(reasons))
+    return FrameScores("stub", ScoreKind.LOGIT, score, None, frames, np.zeros_like(frames), reasons)
+
+
+SMALL, BLURRED, POSE = Abstention.TOO_SMALL, Abstention.BLURRED, Abstention.EXTREME_POSE
+
+
+@pytest.mark.parametrize(
+    ("reasons", "detail"),
+    [
+        ((BLURRED, BLURRED, SMALL), BLURRED),
+        # Of two equally frequent ones the first by name.
+        ((SMALL, POSE), POSE),
+        ((None, BLURRED), BLURRED),
+        ((None, None), None),
+        # Enough scores for a finding: why the others have none is no reason of it.
+        ((None, None, None, BLURRED, BLURRED), None),
+    ],
+)
+def test_a_finding_without_enough_scores_says_why_most_faces_have_none(
+    reasons: tuple[Abstention | None, ...], detail: Abstention | None
+) -> None:
+    found = find_in_track(why_not(*reasons), 0, LIMITS)
+    assert found.reason_detail is detail
+    assert find_in_video("stub", [found]).reason_detail is detail
+    assert {one.reason: one.count for one in found.abstentions} == Counter(filter(None, reasons))
+    counts = [one.count for one in found.abstentions]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_the_reason_of_a_video_is_that_of_most_of_its_faces() -> None:
+    one = find_in_track(why_not(BLURRED, BLURRED, BLURRED, SMALL, SMALL), 0, LIMITS)
+    other = find_in_track(why_not(SMALL, SMALL), 0, LIMITS)
+    assert find_in_video("stub", [one, other]).reason_detail is SMALL
+
+
+def test_the_highest_crops_are_summed_up_beside_the_mean() -> None:
+    score, peak = np.array([1.0, np.nan, 2.0, 3.0]), np.array([2.0, np.nan, 7.0, 3.0])
+    reasons = (None, Abstention.NOT_FINITE, None, None)
+    frames = np.arange(4)
+    scores = FrameScores("stub", ScoreKind.LOGIT, score, None, frames, None, reasons, peak=peak)
+    found = find_in_track(scores, None, LIMITS)
+    assert (found.mean_score, found.peaks) == (2.0, CropPeaks(mean=4.0, highest=7.0))
+    silent = FrameScores(
+        "stub", ScoreKind.LOGIT, score[1:2], None, frames[:1], None, reasons[1:2], peak=peak[1:2]
+    )
+    assert find_in_track(silent, None, LIMITS).peaks is None
+
+
 def test_the_order_of_arrival_does_not_matter() -> None:
     rng = np.random.default_rng(0)
     values = (rng.normal(size=200) * 10.0 ** rng.integers(-8, 8, 200)).tolist()
@@ -214,5 +263,7 @@ def test_only_an_undecided_score_is_a_verdict_among_the_inconclusive() -> None:
 
 
 def test_no_label_calls_a_video_real_or_fake() -> None:
-    words = " ".join([*Label, *(reason.sentence for reason in Reason)])
+    words = " ".join(
+        [*Label, *(reason_sentence(reason, scope=scope) for reason in Reason for scope in Scope)]
+    )
     assert not {"real", "fake", "authentic", "genuine"} & set(words.split())

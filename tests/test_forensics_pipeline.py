@@ -11,8 +11,8 @@ import media
 import pytest
 from stubs import StubDetector, stub_models
 
-from forensics.aggregate import Label, Reason
 from forensics.errors import ForensicsError
+from forensics.findings import Label, Reason
 from forensics.models import Models
 from forensics.pipeline import analyze_video
 from forensics.report.json import report_json

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from stubs import StubDetector, stub_models
 
-from forensics.aggregate import Label, Reason, TrackFinding, find_in_video
+from forensics.aggregate import find_in_video
 from forensics.detector import Scope
+from forensics.findings import Label, Reason, TrackFinding
 from forensics.pipeline import analyze_video
 from forensics.report.json import report_json, to_plain, write_json
 from forensics.report.model import (

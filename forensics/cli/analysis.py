@@ -92,7 +92,7 @@ def analyse_as_asked(video: Path, options: dict[str, Any], *, references: Sequen
 
 def exit_code_of_verdict(report: Report) -> ExitCode:
     """4 where there was too little to judge by, else 0, whatever was found."""
-    from forensics.aggregate import NO_VERDICT_REASONS
+    from forensics.findings import NO_VERDICT_REASONS
 
     return ExitCode.NO_VERDICT if report.verdict.reason in NO_VERDICT_REASONS else ExitCode.DONE
 

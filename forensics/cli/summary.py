@@ -8,10 +8,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forensics.aggregate import TrackFinding
+from forensics.findings import TrackFinding
 from forensics.report.model import DetectorRun, Report, person_name
 from forensics.report.reference import REFERENCE_NOTE, reference_grounds
-from forensics.report.words import found_sentence, segment_sentence
+from forensics.report.words import (
+    found_sentence,
+    peaks_sentence,
+    segment_sentence,
+    thresholds_sentence,
+)
 from video.errors import printable
 
 # Wide enough for the table when standard output is no terminal.
@@ -73,13 +78,12 @@ def _print_run(console: Console, report: Report, run: DetectorRun) -> None:
             table.add_row(*_cells(report, finding))
         console.print(table)
     for finding in run.finding.tracks:
+        if finding.peaks is not None:
+            console.print(Text(f"{_who(report, finding)}, {peaks_sentence(finding)}"))
         for segment in finding.segments:
             console.print(Text(f"{_who(report, finding)}, {segment_sentence(segment)}"))
     if run.thresholds is not None:
-        low, high = run.thresholds.clear, run.thresholds.cue
-        console.print(
-            f"score: mean {run.score_kind}; {high:+.2f} or more is a cue, {low:+.2f} or less is none"
-        )
+        console.print(Text(f"score: mean {run.score_kind}; {thresholds_sentence(run.thresholds)}"))
     for note in run.notes:
         console.print(Text(f"note: {note}"))
 
@@ -101,5 +105,5 @@ def _cells(report: Report, finding: TrackFinding) -> tuple[str, ...]:
         str(finding.scored),
         "-" if finding.mean_score is None else f"{finding.mean_score:+.2f}",
         "-" if finding.mean_probability is None else f"{finding.mean_probability:.2f}",
-        found_sentence(finding.label, finding.reason),
+        found_sentence(finding),
     )

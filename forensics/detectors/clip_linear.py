@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from forensics.findings import Thresholds
 from forensics.backbones import BACKBONES, STARTER
 from forensics.clip_linear import TRAIN_AGAIN, FaceFeatures, Probe, read_probe
 from forensics.detector import LoadOptions, Scope
 from forensics.errors import UsageFault
 from forensics.evidence import Evidence
 from forensics.face_scores import score_faces
+from forensics.findings import Thresholds
 from forensics.repdfd import build_image_tower
 from forensics.scores import FrameScores
 from weights.errors import CorruptWeightsError

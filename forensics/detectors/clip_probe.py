@@ -18,9 +18,9 @@ import numpy.typing as npt
 from PIL import Image
 from scipy.special import expit, logit
 
-from forensics.aggregate import Thresholds
 from forensics.detector import LoadOptions, Scope
 from forensics.evidence import Evidence
+from forensics.findings import Thresholds
 from forensics.scores import Abstention, FrameScores, ScoreKind, abstain_where_not_finite
 from weights.errors import CorruptWeightsError
 from weights.results import WeightFile

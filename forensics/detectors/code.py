@@ -13,12 +13,12 @@ import torch
 from scipy.special import expit
 from torch import nn
 
-from forensics.aggregate import Thresholds
 from forensics.code_heads import Head, HeadKind, build_head
 from forensics.code_model import CROP_PIXELS, EMBEDDING_WIDTH, build_vit, embed
 from forensics.code_own import TRAIN_AGAIN, own_files, read_tensors, read_training
 from forensics.detector import LoadOptions, Scope
 from forensics.evidence import Evidence
+from forensics.findings import Thresholds
 from forensics.frame_crops import CropLayout, crop_corners
 from forensics.scores import Abstention, FrameScores, ScoreKind, abstain_where_not_finite
 from weights.errors import CorruptWeightsError

@@ -9,11 +9,11 @@ import numpy.typing as npt
 import torch
 
 from face.types import CropSpec
-from forensics.aggregate import Thresholds
 from forensics.detector import LoadOptions, Scope
 from forensics.errors import UsageFault
 from forensics.evidence import Evidence
 from forensics.face_scores import score_faces
+from forensics.findings import Thresholds
 from forensics.mesonet import INPUT_PIXELS, PUBLISHED_SETS, MesoNet, build_mesonet
 from forensics.scores import FrameScores
 from weights.errors import CorruptWeightsError

@@ -15,13 +15,13 @@ from face.embed import weights_needed as embedder_weights
 from face.types import CropSpec
 from forensics import backbones
 from forensics import repdfd_official as official
-from forensics.findings import Thresholds
 from forensics.attribution import METHOD, integrated_gradients, patch_heat
 from forensics.detector import WEIGHT_VARIANTS, FaceInputs, LoadOptions, Scope
 from forensics.errors import ForensicsError, UsageFault
 from forensics.evidence import Evidence
 from forensics.face2text import PromptMode, random_identities
 from forensics.face_scores import score_faces
+from forensics.findings import Thresholds
 from forensics.repdfd import (
     NO_EMBEDDER,
     TRAIN_AGAIN,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from forensics.aggregate import Label, TrackFinding
+from forensics.findings import Label, TrackFinding
 from forensics.identity_handover import SIGNAL_NOTE
 from forensics.report.json import to_plain
 from forensics.report.model import (
@@ -24,6 +24,7 @@ from forensics.report.model import (
     FaceRow,
     Person,
     Report,
+    deciding_scope,
     person_name,
     reference_headline,
 )
@@ -34,7 +35,9 @@ from forensics.report.words import (
     clock_time,
     found_sentence,
     meaning_of,
+    peaks_sentence,
     segment_sentence,
+    thresholds_sentence,
 )
 
 FILE_NAME = "report.html"
@@ -73,7 +76,6 @@ class Card:
     shots: tuple[Shot, ...]
     most: tuple[Shot, ...]
     least: tuple[Shot, ...]
-    abstentions: tuple[tuple[str, int], ...]
     heatmap: Heat | None
 
 
@@ -102,9 +104,12 @@ def render_html(report: Report, *, printed: bool = False) -> str:
         label_class={Label.CUES: "cues", Label.NO_CUE: "clear", Label.INCONCLUSIVE: "open"}[
             report.verdict.label
         ],
-        meaning=meaning_of(report.verdict.label, report.verdict.reason),
+        meaning=meaning_of(
+            report.verdict.label, report.verdict.reason, scope=deciding_scope(report.detectors)
+        ),
         timeline=drawn,
         cards=cards(report),
+        whole_frames=_whole_frames(report),
         series=None if drawn is None else _json_for_script(_series(drawn)),
         style=Markup(style),
         script=Markup(script),
@@ -142,12 +147,6 @@ def cards(report: Report) -> tuple[Card, ...]:
         ranked = sorted(
             (shot for shot in shots if shot.score is not None), key=lambda shot: shot.score or 0.0
         )
-        reasons = Counter(
-            abstention_words(score.abstained)
-            for row in seen[person.id].values()
-            for score in row.scores
-            if score.detector == detector and score.abstained
-        )
         made.append(
             Card(
                 person=person,
@@ -155,11 +154,16 @@ def cards(report: Report) -> tuple[Card, ...]:
                 shots=tuple(shots),
                 most=tuple(reversed(ranked[-SHOWN_EXTREMES:])),
                 least=tuple(ranked[:SHOWN_EXTREMES]),
-                abstentions=tuple(sorted(reasons.items())),
                 heatmap=heats.get(person.id),
             )
         )
     return tuple(sorted(made, key=_suspicion))
+
+
+def _whole_frames(report: Report) -> tuple[TrackFinding, ...]:
+    """What whole-frame detectors found, in the order in which they ran."""
+    found = (run.finding for run in report.detectors if run.finding is not None)
+    return tuple(track for finding in found for track in finding.tracks if track.of_whole_frames)
 
 
 def _suspicion(card: Card) -> tuple[bool, float, int]:
@@ -232,6 +236,8 @@ def _environment() -> Environment:
     environment.globals["reference_grounds"] = reference_grounds
     environment.globals["reference_headline"] = reference_headline
     environment.globals["segment_sentence"] = segment_sentence
+    environment.globals["peaks_sentence"] = peaks_sentence
+    environment.globals["thresholds_sentence"] = thresholds_sentence
     return environment
 
 

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from face.types import FaceTrack
-from forensics.aggregate import Label, Reason, Thresholds, VideoFinding
 from forensics.calibration.verdict import CalibratedVerdict
 from forensics.detector import Scope
+from forensics.findings import Label, Reason, Thresholds, VideoFinding
 from forensics.identity_drift import IdentityChange
 from forensics.identity_handover import Handover
 from forensics.report.facts import C2paFacts, CaseFacts, RunFacts, SettingsFacts
 from forensics.report.reference import ReferenceFacts, ReferenceFinding, ReferenceOutcome
-from forensics.report.words import found_sentence
+from forensics.report.words import found_sentence, margin_words, reason_sentence
 from forensics.scores import ScoreKind
 from video.facts import Probe
 from video.frames import Delivery
 
-SCHEMA_VERSION = "2.1"
+SCHEMA_VERSION = "2.2"
 CALIBRATION_NOTE = (
-    "The score is uncalibrated: it ranks faces, it is no probability that this video is fake, and without a "
-    "calibration on comparable material nothing is called real or fake."
+    "The score is uncalibrated: it ranks what was scored, it is no probability that this video is fake, "
+    "and without a calibration on comparable material nothing is called real or fake."
 )
 
 
@@ -83,8 +83,9 @@ class DetectorRun:
 class IdentityFacts:
     """How steady one track's identity embedding is, beside the scores and never part of them.
 
-    `drift_per_second` is the trend of the cosine to the track's own mean, `flicker` the spread between
-    neighbouring faces, `changes` the sudden changes inside one shot. `None` where there are too few faces.
+    `drift_per_second` is the robust slope of the faces' cosine to the identity of the track's first quarter,
+    `flicker` the median length of the step between the unit vectors of neighbouring faces, `changes` the
+    sudden changes inside one shot. `None` where there are too few faces.
     """
 
     drift_per_second: float | None
@@ -154,7 +155,8 @@ class FrameRow:
 class FaceRow:
     """One face in one sampled frame. Boxes are pixels of the delivered (upright, square-pixel) frame.
 
-    `identity_similarity` is the cosine of the face's identity embedding to its track's mean,
+    `identity_similarity` is the cosine of the face's identity embedding to its track's typical one (the
+    median in each coordinate),
     `reference_similarity` that to the reference person, if there is one; both are `None` for a face too
     poor to tell.
     """
@@ -285,35 +287,37 @@ def reference_headline(people: Sequence[Person]) -> str:
 
 def conclude(runs: Sequence[DetectorRun]) -> Verdict:
     """The video's outcome: the finding of the face detectors that ran, cues outweighing none."""
-    found = {
-        scope: [run.finding for run in runs if run.scope is scope and run.finding is not None]
-        for scope in Scope
-    }
-    deciding = found[Scope.FACE] or found[Scope.FRAME]
-    if not deciding:
-        return Verdict(
-            Label.INCONCLUSIVE,
-            Reason.DETECTOR_FAILED,
-            found_sentence(Label.INCONCLUSIVE, Reason.DETECTOR_FAILED),
-        )
+    scope = deciding_scope(runs)
+    found = [(run.finding, run.thresholds, run.scope) for run in runs if run.finding is not None]
+    if not found:
+        why = reason_sentence(Reason.DETECTOR_FAILED, scope=scope)
+        sentence = f"{Label.INCONCLUSIVE.value}: {why}"
+        return Verdict(Label.INCONCLUSIVE, Reason.DETECTOR_FAILED, sentence)
     rank = {Label.CUES: 2, Label.INCONCLUSIVE: 1, Label.NO_CUE: 0}
-    worst = max(deciding, key=lambda finding: rank[finding.label])
-    beside = found[Scope.FRAME] if found[Scope.FACE] else []
+    deciding = [(finding, limits) for finding, limits, of in found if of is scope]
+    worst, limits = max(deciding, key=lambda pair: rank[pair[0].label])
     return Verdict(
         label=worst.label,
         reason=worst.reason,
-        sentence=_headline(worst),
+        sentence=_headline(worst, limits),
         beside=tuple(
-            f"whole frame, {finding.detector}: {found_sentence(finding.label, finding.reason)}"
-            for finding in beside
+            f"whole frame, {finding.detector}: {found_sentence(finding)}{margin_words(limits, finding.label)}"
+            for finding, limits, of in found
+            if of is not scope
         ),
     )
 
 
-def _headline(finding: VideoFinding) -> str:
+def deciding_scope(runs: Sequence[DetectorRun]) -> Scope:
+    """What the video's outcome is about: faces, or whole frames where only they were scored."""
+    scored = {run.scope for run in runs if run.finding is not None}
+    return Scope.FRAME if scored == {Scope.FRAME} else Scope.FACE
+
+
+def _headline(finding: VideoFinding, thresholds: Thresholds | None) -> str:
     people = len(finding.tracks)
     judged = sum(track.label is Label.NO_CUE for track in finding.tracks)
     if finding.label is Label.NO_CUE and judged < people:
         # A headline must not clear people who were never judged.
         return f"{Label.NO_CUE.value} in {judged} of {people} people; the others could not be judged"
-    return found_sentence(finding.label, finding.reason)
+    return found_sentence(finding) + margin_words(thresholds, finding.label)

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from forensics.detector import Scope
+from forensics.findings import Thresholds
 from forensics.identity_drift import SIGNAL_NOTE
 from forensics.report.model import DetectorRun, Report, person_name
 from forensics.report.words import clock_time
@@ -20,7 +21,7 @@ HEIGHT = 150.0
 MAX_POINTS = 1_200
 # A line breaks where the next point is this many usual steps away.
 GAP_STEPS = 2.5
-IDENTITY_TITLE = "identity: similarity of each face to its person's mean"
+IDENTITY_TITLE = "identity: similarity of each face to its person's typical face"
 REFERENCE_TITLE = "reference: similarity of each face to the reference person"
 _TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 _MAX_TIME_TICKS = 8
@@ -131,8 +132,9 @@ class _Drawing:
         else:
             points = _face_points(report, run.name)
             rows = [(person.name, person.id, points.get(person.id, [])) for person in report.people]
-        limits = () if run.thresholds is None else (run.thresholds.clear, run.thresholds.cue)
-        low, high = _range([point.value for _, _, points in rows for point in points], limits)
+        limits = _limits(run.thresholds)
+        values = [point.value for _, _, points in rows for point in points]
+        low, high = _range(values, [limit for limit, _ in limits])
         bands = tuple(
             Band(
                 name="whole frame" if found.track is None else person_name(found.track),
@@ -144,23 +146,19 @@ class _Drawing:
             for found in run.finding.tracks
             for segment in found.segments
         )
-        names = ("no cue at or below", "cue at or above")
         return Panel(
             title=f"{run.name}: score of {'the whole frame' if run.scope is Scope.FRAME else 'each face'}",
             unit="score" if run.score_kind is None else run.score_kind.value,
             low=low,
             high=high,
             ticks=_levels(low, high),
-            thresholds=tuple(
-                Level(_y(limit, low, high), f"{name} {limit:+.2f}")
-                for name, limit in zip(names, limits, strict=False)
-            ),
+            thresholds=tuple(Level(_y(limit, low, high), f"{name} {limit:+.2f}") for limit, name in limits),
             lines=tuple(self._line(*row, low, high) for row in rows if row[2]),
             bands=bands,
         )
 
     def identity_panel(self, report: Report) -> Iterator[Panel]:
-        """How like its person's mean each face is: a signal of its own, no score."""
+        """How like its person's typical face (a robust mean) each face is: a signal of its own, no score."""
         cosines = [face.identity_similarity for face in report.faces]
         yield from self._similarity_panel(IDENTITY_TITLE, report, cosines, note=SIGNAL_NOTE)
 
@@ -219,6 +217,14 @@ class _Drawing:
         ticks = "".join(f"M{self.x(point.seconds):g} {HEIGHT - 6:g}v6" for point in silent[:MAX_POINTS])
         kept = sorted((*shown, *silent[:MAX_POINTS]), key=lambda point: point.seconds)
         return Line(name, track, tuple(kept), "".join(path), "".join(dots), ticks)
+
+
+def _limits(thresholds: Thresholds | None) -> tuple[tuple[float, str], ...]:
+    """The thresholds to draw with what they mean; a bare one is one line."""
+    if thresholds is None:
+        return ()
+    cue = (thresholds.cue, "cue at or above")
+    return ((thresholds.clear, "no cue at or below"), cue) if thresholds.has_margin else (cue,)
 
 
 def _frame_points(report: Report, detector: str) -> Iterator[Point]:

@@ -2,28 +2,60 @@
 
 from __future__ import annotations
 
-from forensics.aggregate import Label, Reason
+from forensics.detector import Scope
+from forensics.findings import Label, Reason, Thresholds, TrackFinding, VideoFinding
 from forensics.segments import Segment, SegmentKind
 
 # What a finding means to someone who did not make it. None of them says what the video is.
+_UNDECIDED = "The material does not allow a finding either way; the reason is given above."
 LABEL_MEANING = {
-    Label.CUES: (
-        "At least one face scores as manipulated faces did in the material the detector learnt from. "
-        "That is a cue and no proof: some unaltered videos score the same. Look at the frames below, and at "
-        "where the video comes from."
-    ),
-    Label.NO_CUE: (
-        "The faces that could be judged score as unaltered faces did in the material the detector learnt "
-        "from. That does not show that the video is authentic: a manipulation of a kind the detector does "
-        "not know leaves no cue."
-    ),
-    Label.INCONCLUSIVE: "The material does not allow a finding either way; the reason is given above.",
+    Scope.FACE: {
+        Label.CUES: (
+            "At least one face scores as manipulated faces did in the material the detector learnt from. "
+            "That is a cue and no proof: some unaltered videos score the same. Look at the frames below, and "
+            "at where the video comes from."
+        ),
+        Label.NO_CUE: (
+            "The faces that could be judged score as unaltered faces did in the material the detector learnt "
+            "from. That does not show that the video is authentic: a manipulation of a kind the detector "
+            "does not know leaves no cue."
+        ),
+        Label.INCONCLUSIVE: _UNDECIDED,
+    },
+    Scope.FRAME: {
+        Label.CUES: (
+            "The frames as a whole score as generated pictures did in the material the detector learnt from. "
+            "That is a cue and no proof: some unaltered videos score the same. No face was judged. Look at "
+            "the timeline below, and at where the video comes from."
+        ),
+        Label.NO_CUE: (
+            "The frames that could be judged score as photographs did in the material the detector learnt "
+            "from. That does not show that the video is authentic: no face was judged, and a manipulation of "
+            "a kind the detector does not know leaves no cue."
+        ),
+        Label.INCONCLUSIVE: _UNDECIDED,
+    },
 }
-_PART_MEANING = (
-    "On the whole the faces score as unaltered ones do, but for a part of the time one face scores far above "
-    "the rest of its own frames. That may be a manipulated part, a change of light or pose, or compression: "
-    "look at the segments below."
-)
+_PART_MEANING = {
+    Scope.FACE: (
+        "On the whole the faces score as unaltered ones do, but for a part of the time one face scores far "
+        "above the rest of its own frames. That may be a manipulated part, a change of light or pose, or "
+        "compression: look at the segments below."
+    ),
+    Scope.FRAME: (
+        "On the whole the frames score as photographs do, but for a part of the time they score far above "
+        "the rest. That may be a generated part, a change of scene or light, or compression: look at the "
+        "segments below."
+    ),
+}
+_REASONS = {
+    Reason.NO_FACE: "no face found",
+    Reason.NOTHING_SCORED: "no {item} could be scored",
+    Reason.TOO_FEW_FRAMES: "too few scored frames",
+    Reason.BETWEEN_THRESHOLDS: "the score lies between the thresholds",
+    Reason.PART_STANDS_OUT: "the mean shows no cue, but a part stands out",
+    Reason.DETECTOR_FAILED: "no detector ran",
+}
 _ABSTENTIONS = {
     "too_small": "face too small",
     "blurred": "blurred",
@@ -35,14 +67,51 @@ _ABSTENTIONS = {
 }
 
 
-def meaning_of(label: Label, reason: Reason | None) -> str:
-    """What the video's finding means to someone who did not make it."""
-    return _PART_MEANING if reason is Reason.PART_STANDS_OUT else LABEL_MEANING[label]
+def meaning_of(label: Label, reason: Reason | None, *, scope: Scope) -> str:
+    """What the video's finding means to someone who did not make it; `scope` is what was judged."""
+    return _PART_MEANING[scope] if reason is Reason.PART_STANDS_OUT else LABEL_MEANING[scope][label]
 
 
-def found_sentence(label: Label, reason: Reason | None) -> str:
+def reason_sentence(reason: Reason, *, scope: Scope) -> str:
+    """The reason of an inconclusive finding in words, to follow "inconclusive: "."""
+    return _REASONS[reason].format(item=scope.value)
+
+
+def found_sentence(found: TrackFinding | VideoFinding) -> str:
     """A finding in words, with the reason where it is inconclusive."""
-    return label.value if reason is None else f"{label.value}: {reason.sentence}"
+    if found.reason is None:
+        return found.label.value
+    scope = Scope.FRAME if found.of_whole_frames else Scope.FACE
+    sentence = f"{found.label.value}: {reason_sentence(found.reason, scope=scope)}"
+    if found.reason_detail is None:
+        return sentence
+    others = "" if found.reason is Reason.NOTHING_SCORED else "the others "
+    return f"{sentence} ({others}mostly: {abstention_words(found.reason_detail)})"
+
+
+def thresholds_sentence(thresholds: Thresholds) -> str:
+    """From where on a mean score counts, and where nothing is known of a margin."""
+    cue, clear = f"{thresholds.cue:+.2f}", f"{thresholds.clear:+.2f}"
+    if thresholds.has_margin:
+        return f"{cue} or more is a cue, {clear} or less is none"
+    return f"{cue} or more is a cue, less is none; no margin around this threshold is known"
+
+
+def margin_words(thresholds: Thresholds | None, label: Label) -> str:
+    """What a decided finding must add where a bare threshold decided it, else nothing."""
+    if thresholds is None or thresholds.has_margin or label is Label.INCONCLUSIVE:
+        return ""
+    return ", by a threshold without a known margin"
+
+
+def peaks_sentence(found: TrackFinding) -> str:
+    """How high the highest crops of the frames score, beside the mean that decides; empty without any."""
+    if found.peaks is None:
+        return ""
+    return (
+        f"highest crop of each frame: mean {found.peaks.mean:+.2f}, highest of all "
+        f"{found.peaks.highest:+.2f} (an addition of this tool; the mean over all crops decides)"
+    )
 
 
 def segment_sentence(segment: Segment) -> str:

@@ -1,0 +1,91 @@
+"""What findings say in words: of faces and of whole frames, with the reason and the margin."""
+
+from __future__ import annotations
+
+import pytest
+
+from forensics.detector import Scope
+from forensics.findings import CropPeaks, Label, Reason, Thresholds, TrackFinding
+from forensics.report.words import (
+    found_sentence,
+    margin_words,
+    meaning_of,
+    peaks_sentence,
+    thresholds_sentence,
+)
+from forensics.scores import Abstention
+
+BARE, WITH_MARGIN = Thresholds(0.0, 0.0, "test"), Thresholds(1.28, 0.26, "test")
+
+
+def found(
+    track: int | None,
+    reason: Reason | None,
+    detail: Abstention | None = None,
+    *,
+    peaks: CropPeaks | None = None,
+) -> TrackFinding:
+    label = Label.CUES if reason is None else Label.INCONCLUSIVE
+    return TrackFinding("a", track, label, reason, None, None, 0, 5, None, (), (), detail, peaks)
+
+
+@pytest.mark.parametrize(
+    ("track", "reason", "detail", "sentence"),
+    [
+        (0, None, None, "manipulation cues found"),
+        (0, Reason.NOTHING_SCORED, None, "inconclusive: no face could be scored"),
+        (
+            0,
+            Reason.NOTHING_SCORED,
+            Abstention.BLURRED,
+            "inconclusive: no face could be scored (mostly: blurred)",
+        ),
+        (
+            None,
+            Reason.NOTHING_SCORED,
+            Abstention.FRAME_TOO_SMALL,
+            "inconclusive: no frame could be scored (mostly: frame too small)",
+        ),
+        (
+            0,
+            Reason.TOO_FEW_FRAMES,
+            Abstention.TOO_SMALL,
+            "inconclusive: too few scored frames (the others mostly: face too small)",
+        ),
+        (None, Reason.TOO_FEW_FRAMES, None, "inconclusive: too few scored frames"),
+    ],
+)
+def test_a_finding_names_what_was_scored_and_why_it_is_open(
+    track: int | None, reason: Reason | None, detail: Abstention | None, sentence: str
+) -> None:
+    assert found_sentence(found(track, reason, detail)) == sentence
+
+
+def test_what_a_finding_means_speaks_of_faces_only_where_faces_were_judged() -> None:
+    for label in Label:
+        for reason in (None, Reason.PART_STANDS_OUT):
+            meaning = meaning_of(label, reason, scope=Scope.FRAME)
+            assert "face" not in meaning.replace("no face was judged", "").replace("No face was judged", "")
+    assert "one face scores as manipulated" in meaning_of(Label.CUES, None, scope=Scope.FACE)
+    assert "one face" in meaning_of(Label.INCONCLUSIVE, Reason.PART_STANDS_OUT, scope=Scope.FACE)
+
+
+def test_a_threshold_without_a_margin_is_called_one() -> None:
+    assert thresholds_sentence(WITH_MARGIN) == "+1.28 or more is a cue, +0.26 or less is none"
+    assert thresholds_sentence(BARE) == (
+        "+0.00 or more is a cue, less is none; no margin around this threshold is known"
+    )
+
+
+def test_only_what_a_bare_threshold_decided_is_qualified() -> None:
+    for label in (Label.CUES, Label.NO_CUE):
+        assert margin_words(BARE, label) == ", by a threshold without a known margin"
+        assert margin_words(WITH_MARGIN, label) == margin_words(None, label) == ""
+    assert margin_words(BARE, Label.INCONCLUSIVE) == ""
+
+
+def test_the_highest_crops_are_named_as_an_addition() -> None:
+    sentence = peaks_sentence(found(None, None, peaks=CropPeaks(1.25, 3.5)))
+    assert "mean +1.25, highest of all +3.50" in sentence
+    assert "addition of this tool" in sentence
+    assert peaks_sentence(found(None, None)) == ""
