@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from forensics.calibration.apply import calibrated_report
+from forensics.calibration.apply import calibrated_report, check_models
 from forensics.calibration.file import load_calibration
 from forensics.custody import output_folder
 from forensics.manifest import write_manifest
@@ -54,6 +54,8 @@ def analyze(
 
     def analysed() -> Report:
         models = load_models(settings, store)
+        if calibration is not None:
+            check_models(Path(calibration), models, settings)
         photos = [Path(photo) for photo in references]
         report = analyze_video(Path(video), models, settings, case=case, references=photos, progress=progress)
         return report if calibration is None else calibrated_report(report, Path(calibration))

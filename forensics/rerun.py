@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from forensics.calibration.apply import calibrated_report
+from forensics.calibration.apply import calibrated_report, check_models
 from forensics.checks import Check, State, Subject
 from forensics.comparison import first_difference, other_platform
 from forensics.errors import UsageFault
@@ -67,6 +67,8 @@ def rerun(
             f"{report.calibrated.file_name}: the analysis was calibrated; name it with --calibration"
         )
     models = load_models(settings, store)
+    if calibration is not None:
+        check_models(calibration, models, settings)
     fresh = analyze_video(
         evidence, models, settings, case=report.case, references=references, progress=progress
     )

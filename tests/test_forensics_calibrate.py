@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from forensics.calibration.calibrate import MIN_PER_CLASS, calibrate
 from forensics.calibration.crossval import cross_validated_figures
 from forensics.calibration.curve import ScoreModel
 from forensics.calibration.elub import elub
-from forensics.calibration.facts import Digest, Range
+from forensics.calibration.facts import Conditions, Digest, Range
 from forensics.calibration.fit import Method, fit_model
 from forensics.calibration.record import Calibration, weights_of
 from forensics.calibration.table import LabelledVideo, ScoredVideo, ScoreTable, read_labels, read_scores
@@ -141,6 +141,66 @@ def test_a_fusion_weighs_the_better_score_more_and_beats_either() -> None:
     assert fused.model.weights[0] > 3 * fused.model.weights[1] > 0
     alone = [calibrated(_only(noisy, name)).figures.cllr.value for name in ("a", "b")]
     assert fused.figures.cllr.value < min(alone)
+
+
+def test_a_fusion_led_by_a_score_that_falls_with_manipulation_is_refused() -> None:
+    table = normal_table(40, detectors=("a", "b"))
+    turned = tuple(
+        dataclasses.replace(one, scores={"a": -5 * one.scores["a"], "b": 0.2 * one.scores["b"] + index % 7})
+        for index, one in enumerate(table.videos)
+    )
+    with pytest.raises(CalibrationError, match="the scores of a do not rise with manipulation"):
+        calibrated(dataclasses.replace(table, videos=turned))
+
+
+def seen_with(table: ScoreTable, people: Callable[[int, bool], int]) -> ScoreTable:
+    """The table with as many people in each video as `people` says of its number within its label."""
+    videos = tuple(
+        dataclasses.replace(
+            one,
+            conditions=Conditions(80.0, 20.0, 5 + index, people(index // 2, one.labelled.manipulated)),
+        )
+        for index, one in enumerate(table.videos)
+    )
+    return dataclasses.replace(table, videos=videos)
+
+
+@pytest.mark.parametrize(
+    ("people", "seen"),
+    [
+        (lambda number, manipulated: 1, Range(1, 1)),
+        # Two crowds in thirty videos do not teach what the highest score of a crowd is worth; three do.
+        (lambda number, manipulated: 60 if number in (3, 4) else 1, Range(1, 1)),
+        (lambda number, manipulated: 4 if number in (3, 4, 5) else 2, Range(2, 4)),
+        # What only the manipulated videos show is not seen.
+        (lambda number, manipulated: 3 if manipulated and number > 9 else 1, Range(1, 1)),
+    ],
+)
+def test_as_many_people_are_seen_as_enough_videos_of_either_label_show(
+    people: Callable[[int, bool], int], seen: Range
+) -> None:
+    made = calibrated(seen_with(normal_table(30), people))
+    assert made.conditions is not None
+    assert made.conditions.people == seen
+    assert made.conditions.least_frames == 5
+
+
+def test_labels_that_differ_in_the_number_of_people_are_refused() -> None:
+    table = seen_with(normal_table(20), lambda _, manipulated: 1 if manipulated else 3)
+    with pytest.raises(CalibrationError, match=r"^scores\.csv: .* 3 people or more, those of the other 1 or"):
+        calibrated(table)
+
+
+def test_the_highest_of_many_untouched_scores_gets_no_ratio_where_one_person_was_seen() -> None:
+    made = calibrated(seen_with(normal_table(200), lambda *_: 1))
+    highest = np.random.default_rng(5).normal(-1, 1, (500, 60)).max(axis=1)
+    seen = [float(score) for score in highest if score in made.inputs[0].score]
+    for people, inside in ((1, True), (60, False)):
+        judged = [made.judge({"a": score}, Conditions(80.0, 20.0, 9, people)) for score in seen]
+        assert {one.inside_domain for one in judged} == {inside}
+    # What the curve of single people says of crowds in which nobody is manipulated.
+    alone = made.model.log10_lrs(np.array(seen)[:, None])
+    assert np.median(alone) > math.log10(2)
 
 
 def _only(table: ScoreTable, detector: str) -> ScoreTable:

@@ -15,20 +15,21 @@ from calibrations import FILES, SETTINGS, calibration, model_file
 
 from forensics.calibration.curve import Bounds, IsotonicCurve, LogisticCurve, ScoreModel
 from forensics.calibration.facts import Conditions, Range, SeenConditions
-from forensics.calibration.file import load_calibration, save_calibration
-from forensics.calibration.record import weights_of
+from forensics.calibration.file import OWN_DIGEST, content_digest, load_calibration, save_calibration
+from forensics.calibration.record import recorded_settings, weights_of
 from forensics.calibration.verdict import Band, NoRatio, Support, verdict_of
 from forensics.errors import CalibrationError, ExitCode, OutputError
 
 PATH = Path("calibration.json")
+SEEN = SeenConditions(Range(40.0, 120.0), Range(10.0, 30.0), least_frames=5, people=Range(1.0, 2.0))
 
 
 @pytest.mark.parametrize(
     ("ratio", "band"),
     [
         (1.0, Band.NONE),
-        (2.0, Band.NONE),
-        (2.01, Band.WEAK),
+        (1.99, Band.NONE),
+        (2.0, Band.WEAK),
         (10.0, Band.WEAK),
         (10.1, Band.MODERATE),
         (100.0, Band.MODERATE),
@@ -113,16 +114,28 @@ def test_a_score_that_was_never_seen_gets_no_ratio(score: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("conditions", "word"), [(Conditions(39.0, 20.0), "face size"), (Conditions(80.0, 31.0), "sharpness")]
+    ("conditions", "word"),
+    [
+        (Conditions(39.0, 20.0, 8, 1), "face size in pixels 39, seen 40 to 120"),
+        (Conditions(80.0, 31.0, 8, 1), "sharpness 31, seen 10 to 30"),
+        (Conditions(80.0, 20.0, 4, 1), "scored frames 4, seen 5 or more"),
+        (Conditions(80.0, 20.0, 8, 3), "people judged 3, seen 1 to 2"),
+    ],
 )
 def test_faces_unlike_those_of_the_calibration_get_no_ratio(conditions: Conditions, word: str) -> None:
-    seen = SeenConditions(Range(40.0, 120.0), Range(10.0, 30.0))
-    judged = calibration(conditions=seen).judge({"a": 1.0}, conditions)
+    judged = calibration(conditions=SEEN).judge({"a": 1.0}, conditions)
     assert judged.reason is NoRatio.OUT_OF_DOMAIN
     assert word in judged.sentence
-    assert calibration(conditions=seen).judge({"a": 1.0}, Conditions(80.0, 20.0)).inside_domain
-    # A calibration from a table of scores knows nothing of faces.
-    assert calibration().judge({"a": 1.0}, conditions).inside_domain
+    # More frames than were seen scatter less, which the fitted curve allows for.
+    assert calibration(conditions=SEEN).judge({"a": 1.0}, Conditions(80.0, 20.0, 9000, 2)).inside_domain
+
+
+def test_a_calibration_that_knows_nothing_of_faces_judges_one_person_only() -> None:
+    alone = Conditions(80.0, 20.0, 8, 1)
+    assert calibration().judge({"a": 1.0}, alone).inside_domain
+    judged = calibration().judge({"a": 1.0}, dataclasses.replace(alone, people=2))
+    assert judged.reason is NoRatio.OUT_OF_DOMAIN
+    assert "people judged 2, seen an unknown number" in judged.sentence
 
 
 def test_an_isotonic_curve_is_linear_in_probability_between_its_knots_and_certain_only_in_bounds() -> None:
@@ -146,6 +159,8 @@ def test_an_isotonic_curve_is_linear_in_probability_between_its_knots_and_certai
         lambda: calibration("a", "b", weights=(1.0,)),
         lambda: calibration("a", "a", weights=(1.0, 1.0)),
         lambda: dataclasses.replace(calibration(), weights=()),
+        lambda: calibration(weights=(-1.0,)),
+        lambda: calibration("a", "b", weights=(-1.0, 0.0)),
     ],
 )
 def test_a_senseless_calibration_cannot_be_made(make: Callable[[], object]) -> None:
@@ -195,9 +210,33 @@ def test_another_prompt_is_refused_and_another_sampling_is_a_warning() -> None:
     assert warning == "the calibration was made with quality.min_sharpness None, this analysis uses 9.0"
 
 
+def test_only_choices_that_the_judged_detectors_have_are_compared() -> None:
+    settings = SETTINGS | {"crops": "centre", "head": "linear"}
+    assert recorded_settings(settings, ["a"]).items() >= settings.items()
+    assert not {"crops", "head"} & recorded_settings(settings, ["repdfd"]).keys()
+    assert not {"prompt"} & recorded_settings(settings, ["code"]).keys()
+    files = (model_file("r", "detector repdfd"),)
+    made = dataclasses.replace(
+        calibration("repdfd"),
+        weights=weights_of(files, ["repdfd"]),
+        settings=recorded_settings(settings, ["repdfd"]),
+    )
+    assert made.check(files, settings | {"crops": "grid", "head": "knn"}, path=PATH) == ()
+    with pytest.raises(CalibrationError, match="made with prompt face, this analysis uses fixed"):
+        made.check(files, settings | {"prompt": "fixed"}, path=PATH)
+    files = (model_file("c", "detector code"),)
+    made = dataclasses.replace(
+        calibration("code"),
+        weights=weights_of(files, ["code"]),
+        settings=recorded_settings(settings, ["code"]),
+    )
+    with pytest.raises(CalibrationError, match="made with crops centre, this analysis uses grid"):
+        made.check(files, settings | {"crops": "grid"}, path=PATH)
+
+
 @pytest.mark.parametrize("isotonic", [False, True])
 def test_a_file_gives_back_what_was_written(tmp_path: Path, isotonic: bool) -> None:
-    made = calibration(conditions=SeenConditions(Range(40.0, 120.0), Range(10.0, 30.0)))
+    made = calibration(conditions=SEEN)
     if isotonic:
         curve = IsotonicCurve((0.1, 0.2), (0.0, 0.7))
         made = dataclasses.replace(made, model=dataclasses.replace(made.model, curve=curve))
@@ -248,7 +287,7 @@ def _with(value: object, *keys: str) -> Callable[[dict[str, Any]], None]:
     [
         (_without("kind"), "is no calibration"),
         (_with("report", "kind"), "is no calibration"),
-        (_with(2, "schema_version"), "has version 2, this tool reads 1"),
+        (_with(1, "schema_version"), "has version 1, this tool reads 2; calibrate again"),
         (_without("weights"), "is damaged \\(weights"),
         (_with([], "weights"), "the weights of the models are missing"),
         (_with("1", "model", "curve", "intercept"), "is damaged \\(model.curve"),
@@ -256,6 +295,7 @@ def _with(value: object, *keys: str) -> Callable[[dict[str, Any]], None]:
         (_with(0.5, "model", "bounds", "low"), "bounds must lie around 0"),
         (_with(float("nan"), "figures", "auc", "value"), "NaN is no number"),
         (_with([1.0, 2.0], "model", "weights"), "as many inputs as weights"),
+        (_with([-1.0], "model", "weights"), "a score must rise with manipulation"),
     ],
 )
 def test_a_damaged_file_or_another_kind_is_refused_in_one_line(
@@ -265,11 +305,24 @@ def test_a_damaged_file_or_another_kind_is_refused_in_one_line(
     save_calibration(calibration(), path)
     plain = json.loads(path.read_text())
     damage(plain)
-    path.write_text(json.dumps(plain))
+    path.write_text(json.dumps(plain | {OWN_DIGEST: content_digest(plain)}))
     with pytest.raises(CalibrationError, match=cause) as error:
         load_calibration(path)
     assert str(error.value).startswith(str(path))
     assert "\n" not in str(error.value)
+
+
+def test_a_file_that_was_edited_is_refused_and_one_laid_out_anew_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    save_calibration(calibration(), path)
+    written = path.read_text()
+    path.write_text(json.dumps(dict(reversed(json.loads(written).items()))))
+    assert load_calibration(path) == calibration()
+    for before, after in (("1.5", "2.5"), ("made up", "well made"), (OWN_DIGEST, "sha256")):
+        assert before in written
+        path.write_text(written.replace(before, after))
+        with pytest.raises(CalibrationError, match=r"c\.json: was changed since it was written"):
+            load_calibration(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 100_000, b"null"])

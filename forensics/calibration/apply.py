@@ -7,17 +7,35 @@ from pathlib import Path
 
 from forensics.calibration.file import load_calibration
 from forensics.calibration.record import Calibration
-from forensics.calibration.reports import conditions_of, video_score
-from forensics.calibration.verdict import CalibratedVerdict
+from forensics.calibration.reports import track_conditions, video_conditions, video_score
 from forensics.detector import Scope
+from forensics.models import Models
 from forensics.report.facts import storable
 from forensics.report.model import CalibratedFinding, CalibratedTrack, Report
+from forensics.settings import AnalysisSettings
 from weights.streams import sha256_of
 
 CALIBRATED_NOTE = (
-    "Calibrated by {name} on {fake} manipulated and {real} other videos ({description}): Cllr {cllr:.2f} on "
+    "Calibrated by {name} on {fake} manipulated and {real} other videos{described}: Cllr {cllr:.2f} on "
     "videos left out of the fit, where 1 is worth nothing. The ratio holds for material like that alone."
 )
+SEVERAL_NOTE = (
+    " A person's ratio is about that face alone, as if nobody else were in the video; among many people one "
+    "or another is high by chance."
+)
+NO_CONDITIONS_WARNING = (
+    "{name}: does not say how the faces of its videos were seen (size, sharpness, frames); whether these are "
+    "like them is not checked"
+)
+
+
+def check_models(path: Path, models: Models, settings: AnalysisSettings) -> None:
+    """Refuse, before a frame is decoded, a calibration that was made for other models or decisive settings.
+
+    Raises CalibrationError as `calibrated_report` does.
+    """
+    facts = settings.settled(models.detectors.values()).facts()
+    load_calibration(path).check(models.files, facts, path=path)
 
 
 def calibrated_report(report: Report, path: Path) -> Report:
@@ -30,6 +48,10 @@ def calibrated_report(report: Report, path: Path) -> Report:
     warnings = calibration.check(report.weights, report.settings, path=path)
     name = storable(path.name)
     data = calibration.data
+    tracks = _of_tracks(report, calibration)
+    conditions = video_conditions(report, calibration.detectors)
+    if calibration.conditions is None and conditions is not None:
+        warnings += (NO_CONDITIONS_WARNING.format(name=name),)
     return replace(
         report,
         warnings=report.warnings + warnings,
@@ -37,45 +59,36 @@ def calibrated_report(report: Report, path: Path) -> Report:
             name=name,
             fake=data.manipulated,
             real=data.not_manipulated,
-            description=data.description,
+            described=f" ({data.description})" if data.description else "",
             cllr=calibration.figures.cllr.value,
-        ),
+        )
+        + (SEVERAL_NOTE if len(tracks) > 1 else ""),
         calibrated=CalibratedFinding(
             file_name=name,
             sha256=sha256_of(path),
             detectors=calibration.detectors,
-            verdict=_of_video(report, calibration),
-            tracks=_of_tracks(report, calibration),
+            # By the score the calibration was fitted on: the most suspicious person's.
+            verdict=calibration.judge(_video_scores(report), conditions),
+            tracks=tracks,
         ),
     )
 
 
-def _of_video(report: Report, calibration: Calibration) -> CalibratedVerdict:
-    """The verdict on the video, by the score the calibration was fitted on: the most suspicious person's."""
-    found = {run.name: run.finding for run in report.detectors if run.finding is not None}
-    scores = {name: video_score(finding) for name, finding in found.items()}
-    top = next(
-        (
-            (name, found[name].most_suspicious)
-            for name in calibration.detectors
-            if name in found and found[name].most_suspicious is not None
-        ),
-        None,
-    )
-    conditions = None if top is None or top[1] is None else conditions_of(report.faces, top[0], top[1])
-    return calibration.judge(scores, conditions)
+def _video_scores(report: Report) -> dict[str, float | None]:
+    return {run.name: video_score(run.finding) for run in report.detectors if run.finding is not None}
 
 
 def _of_tracks(report: Report, calibration: Calibration) -> tuple[CalibratedTrack, ...]:
-    """Each person's verdict, where the calibration is one face detector's."""
+    """Each person's verdict, where the calibration is one face detector's.
+
+    A person is judged as a video of that person alone would be. Where the calibration has seen no such video
+    its scores are all the highest of several, which says nothing of a single one: there is no ratio then.
+    """
     wanted = calibration.detectors
     runs = [run for run in report.detectors if (run.name,) == wanted and run.scope is Scope.FACE]
     return tuple(
         CalibratedTrack(
-            found.track,
-            calibration.judge(
-                {run.name: found.mean_score}, conditions_of(report.faces, run.name, found.track)
-            ),
+            found.track, calibration.judge({run.name: found.mean_score}, track_conditions(report, found))
         )
         for run in runs
         if run.finding is not None

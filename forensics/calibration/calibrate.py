@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from forensics.calibration.crossval import cross_validated_figures
@@ -16,6 +18,9 @@ from forensics.run_facts import tool_version
 
 # With fewer, the bounds allow hardly any statement and the intervals say nothing.
 MIN_PER_CLASS = 10
+# A number of people counts as seen if this share of the videos of either label, and this many, reached it:
+# a single crowd does not teach what the highest score of a crowd is worth.
+PEOPLE_SHARE, PEOPLE_VIDEOS = 0.1, 2
 
 
 def calibrate(
@@ -40,19 +45,10 @@ def calibrate(
     scores, labels = table.scores, table.labels
     model = fit_model(scores, labels, method)
     _check_rises(table, model)
-    conditions = [one.conditions for one in table.videos if one.conditions is not None]
-    seen = (
-        SeenConditions(
-            size_pixels=_range(np.array([one.size_pixels for one in conditions])),
-            sharpness=_range(np.array([one.sharpness for one in conditions])),
-        )
-        if conditions
-        else None
-    )
     return Calibration(
         inputs=tuple(Input(name, _range(scores[:, column])) for column, name in enumerate(table.detectors)),
         model=model,
-        conditions=seen,
+        conditions=_seen_conditions(table),
         data=DataFacts(
             description=description,
             manipulated=int(labels.sum()),
@@ -93,15 +89,42 @@ def _check_table(table: ScoreTable, method: Method) -> None:
 
 
 def _check_rises(table: ScoreTable, model: ScoreModel) -> None:
-    """Refuse to turn a detector round; in a fusion one score may well correct another."""
-    if len(table.detectors) > 1:
-        return
-    found = auc(table.scores[:, 0], table.labels)
-    if found <= 0.5 or model.weights[0] <= 0:
+    """Refuse to turn a detector round; in a fusion a lesser score may well correct the leading one."""
+    shares = np.asarray(model.weights) * table.scores.std(axis=0)
+    leading = int(np.abs(shares).argmax())
+    name, found = table.detectors[leading], auc(table.scores[:, leading], table.labels)
+    if found <= 0.5 or shares[leading] <= 0:
         raise CalibrationError(
-            f"{table.sources[0].name}: the scores of {table.detectors[0]} do not rise with manipulation "
+            f"{table.sources[0].name}: the scores of {name} do not rise with manipulation "
             f"(AUC {found:.2f}); look for swapped labels, or take a detector that works on such videos"
         )
+
+
+def _seen_conditions(table: ScoreTable) -> SeenConditions | None:
+    """What the videos covered, `None` where nothing is known of their faces."""
+    known = [(one.conditions, one.labelled.manipulated) for one in table.videos if one.conditions is not None]
+    if not known:
+        return None
+    both = ([seen.people for seen, label in known if label is wanted] for wanted in (True, False))
+    low, high = zip(*map(_people, filter(None, both)), strict=True)
+    if max(low) > min(high):
+        raise CalibrationError(
+            f"{table.sources[0].name}: the videos of one label show {max(low)} people or more, those "
+            f"of the other {min(high)} or fewer, and of more people the highest is higher; even them out"
+        )
+    conditions = [seen for seen, _ in known]
+    return SeenConditions(
+        size_pixels=_range(np.array([one.size_pixels for one in conditions])),
+        sharpness=_range(np.array([one.sharpness for one in conditions])),
+        least_frames=min(one.scored_frames for one in conditions),
+        people=Range(max(low), min(high)),
+    )
+
+
+def _people(counts: list[int]) -> tuple[int, int]:
+    """The least and the largest number of people that enough videos have."""
+    ordered, enough = sorted(counts), max(PEOPLE_VIDEOS, math.ceil(PEOPLE_SHARE * len(counts)))
+    return ordered[min(enough, len(counts)) - 1], ordered[-min(enough, len(counts))]
 
 
 def _range(values: Floats) -> Range:

@@ -20,6 +20,10 @@ class Range:
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
 
+    def outside(self, what: str, value: float) -> tuple[str, ...]:
+        """What to say of a value that was not covered; nothing of one that was."""
+        return () if value in self else (f"{what} {value:.4g}, seen {self.low:.4g} to {self.high:.4g}",)
+
 
 @dataclass(frozen=True)
 class Input:
@@ -31,18 +35,39 @@ class Input:
 
 @dataclass(frozen=True)
 class Conditions:
-    """How well the scored faces of a case could be seen: medians of their size and sharpness."""
+    """How a case was seen: medians of size and sharpness of the faces whose mean score it has.
+
+    `scored_frames` is how many scores the mean is over, `people` of how many people's means it is the
+    highest: one for a person who is judged alone.
+    """
 
     size_pixels: float
     sharpness: float
+    scored_frames: int
+    people: int
 
 
 @dataclass(frozen=True)
 class SeenConditions:
-    """The ranges of `Conditions` over the calibration videos."""
+    """What the calibration videos covered of `Conditions`.
+
+    Of frames only the least number counts: a mean over fewer scatters more than those that were fitted.
+    """
 
     size_pixels: Range
     sharpness: Range
+    least_frames: int
+    people: Range
+
+    def outside(self, case: Conditions) -> tuple[str, ...]:
+        """In what the case is unlike the calibration videos, in words."""
+        few = case.scored_frames < self.least_frames
+        return (
+            *self.size_pixels.outside("face size in pixels", case.size_pixels),
+            *self.sharpness.outside("sharpness", case.sharpness),
+            *((f"scored frames {case.scored_frames}, seen {self.least_frames} or more",) if few else ()),
+            *self.people.outside("people judged", case.people),
+        )
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,16 @@
-"""Calibration files: versioned JSON, written whole or not at all, checked field by field when read."""
+"""Calibration files: versioned JSON, written whole or not at all, checked field by field when read.
+
+A file carries the digest of its own content. That finds damage and thoughtless edits, no forgery: who changes
+a file on purpose can write a new digest. Which file an analysis was judged by is in its report, by sha256.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,6 +20,14 @@ from forensics.errors import CalibrationError, OutputError
 from forensics.report.json import to_plain
 from video.errors import printable
 
+OWN_DIGEST = "content_sha256"
+
+
+def content_digest(plain: dict[str, Any]) -> str:
+    """The sha256 of the content of a calibration file without its own digest, however it is laid out."""
+    content = {name: value for name, value in plain.items() if name != OWN_DIGEST}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()
+
 
 def load_calibration(path: Path) -> Calibration:
     """Read a calibration file. Raises CalibrationError for any other, a damaged or a newer one."""
@@ -21,6 +35,7 @@ def load_calibration(path: Path) -> Calibration:
     try:
         text = path.read_text(encoding="utf-8")
         plain = json.loads(text, parse_constant=_refuse_constant)
+        digest = content_digest(plain) if isinstance(plain, dict) else None
     except OSError as error:
         raise CalibrationError(
             f"{name}: cannot be read ({error.strerror}); name a calibration file"
@@ -33,6 +48,11 @@ def load_calibration(path: Path) -> Calibration:
         raise CalibrationError(
             f"{name}: has version {plain.get('schema_version')!r}, this tool reads {SCHEMA_VERSION}; "
             "calibrate again with this version"
+        )
+    if plain.get(OWN_DIGEST) != digest:
+        raise CalibrationError(
+            f"{name}: was changed since it was written; take the file as `forensics calibrate` wrote it, or "
+            "calibrate again"
         )
     try:
         return TypeAdapter(Calibration).validate_json(text, strict=True)
@@ -51,7 +71,9 @@ def save_calibration(calibration: Calibration, path: Path, *, overwrite: bool = 
     refuse_existing(path, overwrite=overwrite)
     name = printable(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    text = json.dumps(to_plain(calibration), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    plain: dict[str, Any] = to_plain(calibration)
+    signed = plain | {OWN_DIGEST: content_digest(plain)}
+    text = json.dumps(signed, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     try:
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import numpy as np
 
 from forensics.calibration.curve import ScoreModel
-from forensics.calibration.facts import Conditions, DataFacts, Digest, Figures, Input, Range, SeenConditions
+from forensics.calibration.facts import Conditions, DataFacts, Digest, Figures, Input, SeenConditions
 from forensics.calibration.verdict import CalibratedVerdict, no_score, out_of_domain, verdict_of
 from forensics.errors import CalibrationError
 from forensics.report.json import to_plain
@@ -19,9 +19,17 @@ from forensics.report.model import ModelFile
 from video.errors import printable
 
 KIND: Final = "face-video-forensics calibration"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 # These make another score of the same face or frame; the others change which ones are averaged.
 DECISIVE_SETTINGS = ("prompt", "head", "crops")
+# Those that a detector has; one that is not named here is taken to have them all.
+DECISIVE_OF = {
+    "repdfd": ("prompt",),
+    "code": ("head", "crops"),
+    "clip_linear": (),
+    "clip_probe": (),
+    "mesonet": (),
+}
 RECORDED_SETTINGS = (
     *DECISIVE_SETTINGS,
     "sampling",
@@ -41,7 +49,7 @@ class Calibration:
     """One calibration, as its file holds it. The model has one weight per input, in their order."""
 
     kind: Literal["face-video-forensics calibration"] = KIND
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     tool_version: str
     inputs: tuple[Input, ...]
     model: ScoreModel
@@ -58,6 +66,9 @@ class Calibration:
             raise ValueError("a detector is named twice")
         if not self.weights:
             raise ValueError("the weights of the models are missing")
+        if max(self.model.weights) <= 0:
+            # In a fusion one score may correct another; that all fall is no calibration.
+            raise ValueError("a score must rise with manipulation")
 
     @property
     def detectors(self) -> tuple[str, ...]:
@@ -82,7 +93,7 @@ class Calibration:
             raise CalibrationError(
                 f"{name}: made for other weights ({', '.join(differing)} differ); calibrate again with these"
             )
-        now = recorded_settings(settings)
+        now = recorded_settings(settings, self.detectors)
         warnings = []
         for key in {**self.settings, **now}:
             before, after = self.settings.get(key), now.get(key)
@@ -90,7 +101,7 @@ class Calibration:
                 continue
             if key not in DECISIVE_SETTINGS:
                 warnings.append(f"the calibration was made with {key} {before}, this analysis uses {after}")
-            # None: no detector here has such a choice, so it makes no score that is judged.
+            # None: the judged detectors have no such choice.
             elif before is not None and after is not None:
                 raise CalibrationError(
                     f"{name}: made with {key} {before}, this analysis uses {after}; choose the same, or "
@@ -112,11 +123,12 @@ class Calibration:
             if score is None or not math.isfinite(score):
                 return no_score(one.detector)
             given.append(score)
-            outside += _if_outside(f"score of {one.detector}", score, one.score)
+            outside += one.score.outside(f"score of {one.detector}", score)
         if conditions is not None and self.conditions is not None:
-            seen = self.conditions
-            outside += _if_outside("face size in pixels", conditions.size_pixels, seen.size_pixels)
-            outside += _if_outside("sharpness", conditions.sharpness, seen.sharpness)
+            outside += self.conditions.outside(conditions)
+        elif conditions is not None and conditions.people > 1:
+            # The highest of many scores is high without any manipulation.
+            outside.append(f"people judged {conditions.people}, seen an unknown number")
         if outside:
             return out_of_domain(outside)
         log10_lr = float(self.model.log10_lrs(np.array([given]))[0])
@@ -135,22 +147,19 @@ def weights_of(files: Iterable[ModelFile], detectors: Iterable[str]) -> tuple[Di
     return tuple(sorted(digests, key=lambda one: one.name))
 
 
-def recorded_settings(settings: object) -> dict[str, object]:
-    """What a calibration remembers of the settings of an analysis, as JSON's own types.
+def recorded_settings(settings: object, detectors: Iterable[str]) -> dict[str, object]:
+    """What a calibration of `detectors` remembers of the settings of an analysis, as JSON's own types.
 
-    Groups of settings are flat, as `quality.min_sharpness`.
+    Groups of settings are flat, as `quality.min_sharpness`. Choices of other detectors are left out.
     """
     plain = to_plain(settings)
+    theirs = {name for detector in detectors for name in DECISIVE_OF.get(detector, DECISIVE_SETTINGS)}
     flat: dict[str, object] = {}
     for name in RECORDED_SETTINGS:
+        if name in DECISIVE_SETTINGS and name not in theirs:
+            continue
         value = plain.get(name)
         flat |= (
             {f"{name}.{key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
         )
     return flat
-
-
-def _if_outside(what: str, value: float, seen: Range) -> list[str]:
-    if value in seen:
-        return []
-    return [f"{what} {value:.4g}, seen {seen.low:.4g} to {seen.high:.4g}"]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from forensics.aggregate import NO_VERDICT_REASONS, VideoFinding
 from forensics.calibration.facts import Conditions, Digest
 from forensics.calibration.record import recorded_settings, weights_of
 from forensics.calibration.table import ScoredVideo, ScoreTable, read_labels
 from forensics.errors import CalibrationError
+from forensics.findings import NO_VERDICT_REASONS, TrackFinding, VideoFinding
 from forensics.report.json import FILE_NAME
-from forensics.report.model import FaceRow, Report
+from forensics.report.model import Report
 from forensics.report.read import read_report
 from video.errors import printable
 from weights.streams import sha256_of
@@ -59,7 +59,8 @@ def read_reports(folder: Path, labels: Path, detectors: Sequence[str]) -> tuple[
         scores = {name: _score_in(report, name) for name in detectors}
         given = {name: score for name, score in scores.items() if score is not None}
         complete = len(given) == len(scores)
-        found[video] = ScoredVideo(wanted[video], given, _conditions(report, detectors)) if complete else None
+        seen = video_conditions(report, detectors)
+        found[video] = ScoredVideo(wanted[video], given, seen) if complete else None
     if not setups:
         raise CalibrationError(
             f"{printable(folder)}: holds no {FILE_NAME} on a video of {printable(labels)}; analyse them first"
@@ -91,7 +92,7 @@ def _setup(report: Report, detectors: Sequence[str], path: Path) -> Setup:
         raise CalibrationError(
             f"{printable(path)}: {', '.join(missing)} did not run; analyse the video with `--detector`"
         )
-    return Setup(weights_of(report.weights, detectors), recorded_settings(report.settings))
+    return Setup(weights_of(report.weights, detectors), recorded_settings(report.settings, detectors))
 
 
 def _score_in(report: Report, name: str) -> float | None:
@@ -101,30 +102,41 @@ def _score_in(report: Report, name: str) -> float | None:
 
 def video_score(finding: VideoFinding) -> float | None:
     """The mean score of the most suspicious track, `None` where no track had enough material."""
+    top = _most_suspicious(finding)
+    return None if top is None else top.mean_score
+
+
+def _most_suspicious(finding: VideoFinding) -> TrackFinding | None:
     for track in finding.tracks:
         # A whole picture is no track: there both are None.
         if track.track == finding.most_suspicious and track.reason not in NO_VERDICT_REASONS:
-            return track.mean_score
+            return track
     return None
 
 
-def _conditions(report: Report, detectors: Sequence[str]) -> Conditions | None:
-    """How the most suspicious track was seen, for the first of the detectors that has tracks."""
-    for run in report.detectors:
-        if run.name in detectors and run.finding is not None and run.finding.most_suspicious is not None:
-            return conditions_of(report.faces, run.name, run.finding.most_suspicious)
+def video_conditions(report: Report, detectors: Sequence[str]) -> Conditions | None:
+    """How the most suspicious track was seen, for the first of `detectors` that has tracks."""
+    found = {run.name: run.finding for run in report.detectors if run.finding is not None}
+    for name in detectors:
+        top = _most_suspicious(found[name]) if name in found else None
+        if top is not None and top.track is not None:
+            judged = sum(track.reason not in NO_VERDICT_REASONS for track in found[name].tracks)
+            return track_conditions(report, top, people=judged)
     return None
 
 
-def conditions_of(faces: Iterable[FaceRow], detector: str, track: int) -> Conditions | None:
-    """How the faces of `track` that `detector` scored were seen, `None` where it scored none."""
+def track_conditions(report: Report, found: TrackFinding, *, people: int = 1) -> Conditions | None:
+    """How the scored faces of a track were seen, `None` where there are none.
+
+    `people` is of how many people's scores this one is taken as the highest.
+    """
     seen = [
         (face.size_pixels, face.sharpness)
-        for face in faces
-        if face.track == track
-        and any(score.detector == detector and score.score is not None for score in face.scores)
+        for face in report.faces
+        if face.track == found.track
+        and any(score.detector == found.detector and score.score is not None for score in face.scores)
     ]
     if not seen:
         return None
     size_pixels, sharpness = np.median(np.array(seen), axis=0).tolist()
-    return Conditions(size_pixels, sharpness)
+    return Conditions(size_pixels, sharpness, found.scored, people)

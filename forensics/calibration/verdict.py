@@ -35,9 +35,10 @@ class NoRatio(StrEnum):
     OUT_OF_DOMAIN = "out_of_domain"
 
 
+# The guideline's scale begins with a ratio of 2.
+_LEAST_SUPPORT = 2.0
 # Upper ends of the bands; a ratio on a border takes the weaker one.
 _BAND_ENDS = (
-    (2.0, Band.NONE),
     (10.0, Band.WEAK),
     (100.0, Band.MODERATE),
     (1_000.0, Band.MODERATELY_STRONG),
@@ -71,6 +72,8 @@ def verdict_of(log10_lr: float, *, at_bound: bool) -> CalibratedVerdict:
     """The verdict on a case whose likelihood ratio is known."""
     strength = 10 ** abs(log10_lr)
     band = next((band for end, band in _BAND_ENDS if strength <= end), Band.EXTREMELY_STRONG)
+    if strength < _LEAST_SUPPORT:
+        band = Band.NONE
     supports = Support.MANIPULATION if log10_lr > 0 else Support.NO_MANIPULATION
     if band is Band.NONE:
         supports = Support.NEITHER

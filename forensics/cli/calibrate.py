@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from forensics.calibration.reports import Setup
     from forensics.calibration.table import ScoreTable
 
+# With fewer bins a video or two decide the calibration error.
+BINS_THAT_TELL = 5
+
 
 @click.command("calibrate", short_help="Learn what a score is worth as evidence.")
 @click.argument("table", type=click.Path(path_type=Path))
@@ -122,6 +125,7 @@ def _print_summary(made: Calibration) -> None:
         click.echo("no groups given: if people recur, the figures are better than the truth", err=True)
     for one in made.inputs:
         click.echo(f"scores of {one.detector} seen: {one.score.low:.2f} to {one.score.high:.2f}")
+    _print_domain(made)
     low, high = (10**bound for bound in (model.bounds.low, model.bounds.high))
     click.echo(f"likelihood ratios: {low:.2g} to {high:.2g}, the most these data support")
     click.echo(f"on videos left out of the fit, {figures.folds} folds [95 % interval over groups]:")
@@ -134,8 +138,28 @@ def _print_summary(made: Calibration) -> None:
         (f"ECE, {bins} bins", figures.expected_calibration_error),
     ):
         click.echo(f"  {name:<12} {_words(figure)}")
+    if bins < BINS_THAT_TELL:
+        click.echo(f"an ECE of {bins} bins says little; there is one for every ten videos")
     if figures.cllr.value >= 1:
         click.echo("a Cllr of 1 or more: on such videos this score is worth nothing as evidence", err=True)
+
+
+def _print_domain(made: Calibration) -> None:
+    """How the faces of the videos were seen: what lies outside gets no likelihood ratio."""
+    seen = made.conditions
+    if seen is None:
+        click.echo(
+            "nothing is known of how faces were seen: size, sharpness and number of frames will not be "
+            "checked, and a video of several people gets no ratio; --from-reports knows them",
+            err=True,
+        )
+        return
+    size, sharpness, people = seen.size_pixels, seen.sharpness, seen.people
+    click.echo(
+        f"faces seen: {size.low:.0f} to {size.high:.0f} px, sharpness {sharpness.low:.3g} to "
+        f"{sharpness.high:.3g}, {seen.least_frames} or more scored frames, people in a video: "
+        + (f"{people.low:.0f}" if people.low == people.high else f"{people.low:.0f} to {people.high:.0f}")
+    )
 
 
 def _words(figure: Figure) -> str:
