@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forensics.cli.evaluate_detectors import detectors_command
+from forensics.cli.evaluate_detectors import detectors_command, join_command
 from forensics.cli.evaluation_tables import print_finding, print_verification
 from forensics.cli.options import debug_option, device_option, search_options, store_options
 from forensics.cli.progress import byte_bar, frame_bar
@@ -28,6 +28,7 @@ def evaluate_group() -> None:
 
 
 evaluate_group.add_command(detectors_command)
+evaluate_group.add_command(join_command)
 
 
 @evaluate_group.command("faces", cls=SectionedCommand, short_help="Measure identity encoders.")

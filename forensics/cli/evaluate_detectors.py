@@ -98,6 +98,29 @@ def detectors_command(
     click.echo(f"written to {output}")
 
 
+@click.command("join", cls=SectionedCommand, short_help="Join finished evaluations of detectors.")
+@click.argument("folders", nargs=-1, required=True, metavar="[NAME=]FOLDER...")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the joined evaluation."
+)
+@debug_option
+def join_command(folders: tuple[str, ...], output: Path) -> None:
+    """Put finished evaluations, of other datasets or by other detectors, side by side.
+
+    NAME is put before the names of that folder's detectors: two checkpoints of one detector are told apart
+    by it.
+    """
+    from forensics.evaluation.api import join
+
+    parts = []
+    for given in folders:
+        name, equals, folder = given.partition("=")
+        # A folder may have such a sign in its name.
+        parts.append((name, Path(folder)) if equals and not Path(given).exists() else ("", Path(given)))
+    print_evaluation(join(parts, output))
+    click.echo(f"written to {output}")
+
+
 def _name(material: Path, dataset_name: str) -> str:
     """What results call a dataset: its own name, or that of the manifest or its folder."""
     if dataset_name != PLAIN:

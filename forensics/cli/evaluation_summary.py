@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 # So many names are shown of what could not be analysed; unscored.csv has all.
 _NAMES_SHOWN = 5
-_FIGURES = tuple(
-    Column(title, no_wrap=True) for title in ("real+fake", "AUC [95 %]", "EER", "TPR 1%", "Cllr")
-)
+_FIGURES = ("real+fake", "AUC [95 %]", "EER", "TPR 1%", "Cllr")
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
@@ -25,11 +23,16 @@ def print_evaluation(evaluation: Evaluation) -> None:
     from forensics.evaluation.scores import Level
 
     for dataset in evaluation.datasets:
-        table = Table(Column(dataset.name, overflow="fold"), Column("detector", overflow="fold"), *_FIGURES)
+        names = (Column(escape(dataset.name), overflow="fold"), Column("detector", overflow="fold"))
+        table = Table(*names, *(Column(title, no_wrap=True) for title in _FIGURES))
         for row in evaluation.rows:
             if row.level is Level.VIDEO and row.comparison.dataset == dataset.name:
-                names = (escape(row.comparison.title), escape(row.detector))
-                table.add_row(*names, f"{row.real}+{row.manipulated}", *_cells(row))
+                table.add_row(
+                    escape(row.comparison.title),
+                    escape(row.detector),
+                    f"{row.real}+{row.manipulated}",
+                    *_cells(row),
+                )
         Console().print(table)
     for detector in evaluation.detectors:
         reasons = [one.reason for one in evaluation.unscored if one.detector == detector.name]

@@ -10,6 +10,7 @@ from forensics.data.dataset import Dataset
 from forensics.errors import ForensicsError
 from forensics.evaluation.folder import DatasetFacts, check_folder, read_finished, write_index
 from forensics.evaluation.items import refuse_equal_names, sources_of
+from forensics.evaluation.join import joined, renamed
 from forensics.evaluation.outputs import write_evaluation
 from forensics.evaluation.result import Evaluation, evaluation_of
 from forensics.evaluation.run import analyse_sources
@@ -58,6 +59,21 @@ def evaluate(
     facts = [DatasetFacts(name, len(one.records), one.missing_names) for name, one in datasets]
     write_index(out, facts, entries)
     finished = read_finished(out)
+    evaluation = evaluation_of(finished)
+    write_evaluation(evaluation, finished, out)
+    return evaluation
+
+
+def join(parts: Sequence[tuple[str, Path]], out: Path) -> Evaluation:
+    """Figures, tables and page of finished evaluations, each a name and its folder, together in `out`.
+
+    A name that is not empty is put before the names of that folder's detectors. Raises ReportError for a
+    folder without an evaluation, UsageFault where two contradict each other, OutputError for an `out` that
+    holds anything else or cannot be written.
+    """
+    check_folder(out)
+    read = [renamed(read_finished(folder), name) if name else read_finished(folder) for name, folder in parts]
+    finished = joined(read)
     evaluation = evaluation_of(finished)
     write_evaluation(evaluation, finished, out)
     return evaluation

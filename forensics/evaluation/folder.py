@@ -6,7 +6,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from forensics.errors import OutputError
@@ -50,14 +50,15 @@ class Index:
 class Finished:
     """The analyses of an evaluation: what was evaluated in each condition, by which detectors.
 
-    `settings` and `weights` are those of its reports; pictures, which need one frame only, apart.
+    `settings` and `weights` are those of its reports: two settings where pictures, which need one frame
+    only, stand beside videos. `first_report` is a report to calibrate by, if they lie in one folder.
     """
 
     datasets: tuple[DatasetFacts, ...]
     evaluated: Mapping[Condition, tuple[Evaluated, ...]]
     unreadable: tuple[tuple[Item, str], ...]
     detectors: tuple[DetectorFacts, ...]
-    settings: SettingsFacts | None
+    settings: tuple[SettingsFacts, ...]
     weights: tuple[ModelFile, ...]
     first_report: str | None
 
@@ -106,7 +107,7 @@ def read_finished(folder: Path) -> Finished:
     evaluated: defaultdict[Condition, list[Evaluated]] = defaultdict(list)
     detectors: dict[str, DetectorFacts] = {}
     weights: dict[ModelFile, None] = {}
-    settings: SettingsFacts | None = None
+    settings: dict[SettingsFacts, None] = {}
     first: str | None = None
     for entry in index.entries:
         if entry.report is None:
@@ -115,32 +116,14 @@ def read_finished(folder: Path) -> Finished:
         evaluated[entry.condition].append(Evaluated(entry.item, scores_in(report)))
         detectors = detectors_in([report]) | detectors
         weights |= dict.fromkeys(report.weights)
-        settings, first = settings or report.settings, first or entry.report
+        settings[report.settings] = None
+        first = first or entry.report
     return Finished(
         datasets=index.datasets,
         evaluated={condition: tuple(found) for condition, found in evaluated.items()},
         unreadable=tuple((entry.item, entry.fault) for entry in index.entries if entry.fault is not None),
         detectors=tuple(detectors.values()),
-        settings=settings,
+        settings=tuple(settings),
         weights=tuple(weights),
         first_report=first,
-    )
-
-
-def renamed(finished: Finished, prefix: str) -> Finished:
-    """The same with `prefix` and a blank before the name of every detector, to tell two runs of it apart."""
-
-    def name(old: str) -> str:
-        return f"{prefix} {old}"
-
-    return replace(
-        finished,
-        evaluated={
-            condition: tuple(
-                Evaluated(one.item, {name(old): scores for old, scores in one.scores.items()})
-                for one in found
-            )
-            for condition, found in finished.evaluated.items()
-        },
-        detectors=tuple(replace(one, name=name(one.name)) for one in finished.detectors),
     )

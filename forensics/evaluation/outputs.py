@@ -8,7 +8,8 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from forensics.evaluation.folder import METRICS, SCORES, UNSCORED, Finished, write_text
+from forensics.evaluation.folder import METRICS, PAGE, SCORES, UNSCORED, Finished, write_text
+from forensics.evaluation.page import render_page
 from forensics.evaluation.result import Evaluation
 from forensics.evaluation.sweep import AS_GIVEN
 from forensics.report.json import to_plain
@@ -24,6 +25,7 @@ def write_evaluation(evaluation: Evaluation, finished: Finished, folder: Path) -
     write_text(folder / METRICS, text)
     write_text(folder / SCORES, _scores_csv(finished))
     write_text(folder / UNSCORED, _unscored_csv(evaluation))
+    write_text(folder / PAGE, render_page(evaluation))
 
 
 def _scores_csv(finished: Finished) -> str:

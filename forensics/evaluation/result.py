@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from forensics.data.faces import Label
 from forensics.evaluation.comparisons import FINE_RESAMPLES, RESAMPLES, Row, compare
+from forensics.evaluation.curves import Curve, Reliability, curves_of, reliabilities_of
 from forensics.evaluation.folder import DatasetFacts, Finished
 from forensics.evaluation.groups import GroupRow, group_rows
 from forensics.evaluation.metrics import MIN_GROUPS, SEED, STRICT_FALSE_POSITIVE_RATE
@@ -65,15 +66,24 @@ class Evaluation:
     how: tuple[str, ...]
     datasets: tuple[DatasetFacts, ...]
     detectors: tuple[DetectorFacts, ...]
-    settings: SettingsFacts | None
+    settings: tuple[SettingsFacts, ...]
     weights: tuple[ModelFile, ...]
     example_report: str | None
     counts: tuple[CountRow, ...]
     rows: tuple[Row, ...]
+    curves: tuple[Curve, ...]
+    reliability: tuple[Reliability, ...]
     groups: tuple[GroupRow, ...]
     sweep: tuple[SweepRow, ...]
     unscored: tuple[Unscored, ...]
     unreadable: tuple[Unreadable, ...]
+
+    @property
+    def groups_by_key(self) -> dict[tuple[str, str], tuple[GroupRow, ...]]:
+        """One table per dataset and attribute, its values in order."""
+        keys = dict.fromkeys((row.dataset, row.key) for row in self.groups)
+        ordered = sorted(self.groups, key=lambda row: row.value)
+        return {key: tuple(row for row in ordered if (row.dataset, row.key) == key) for key in keys}
 
 
 def evaluation_of(
@@ -82,6 +92,7 @@ def evaluation_of(
     """Every figure of finished analyses. Equal analyses give equal figures."""
     as_given = finished.evaluated.get(AS_GIVEN, ())
     detectors = finished.detectors
+    rows = tuple(compare(as_given, detectors, resamples=resamples, fine_resamples=fine_resamples))
     return Evaluation(
         schema_version=SCHEMA_VERSION,
         tool_version=tool_version(),
@@ -92,7 +103,9 @@ def evaluation_of(
         weights=finished.weights,
         example_report=finished.first_report,
         counts=tuple(_counts(finished)),
-        rows=tuple(compare(as_given, detectors, resamples=resamples, fine_resamples=fine_resamples)),
+        rows=rows,
+        curves=tuple(curves_of(as_given, rows)),
+        reliability=tuple(reliabilities_of(rows)),
         groups=group_rows(as_given, detectors),
         sweep=sweep_rows(finished.evaluated, detectors, resamples=fine_resamples),
         unscored=tuple(_unscored(as_given)),

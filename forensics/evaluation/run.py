@@ -18,7 +18,7 @@ from forensics.models import Models
 from forensics.pipeline import analyze_video
 from forensics.progress import Progress, no_progress
 from forensics.report.json import FILE_NAME, report_json, to_plain
-from forensics.report.model import Report
+from forensics.report.model import SCHEMA_VERSION, Report
 from forensics.run_facts import tool_version
 from forensics.settings import AnalysisSettings
 from video.errors import VideoError, printable
@@ -50,9 +50,9 @@ def analyse_sources(
     """Analyse each item in each condition that applies to it; its report is kept in `folder`.
 
     A report is kept under a digest of the item's bytes, the condition, the settings, the weights and the
-    version of the tool, so that whatever is there already is what an analysis would give. A picture has one
-    frame, which is all a finding on it needs. Raises `DatasetError` as soon as more than `max_unreadable`
-    items cannot be read, OutputError where a report cannot be written.
+    versions of tool and report, so that whatever is there already is what an analysis would give. A picture
+    has one frame, which is all a finding on it needs. Raises `DatasetError` as soon as more than
+    `max_unreadable` items cannot be read, OutputError where a report cannot be written.
     """
     entries: list[Entry] = []
     unreadable: list[str] = []
@@ -103,7 +103,7 @@ def _entries(
 def _key(sha256: str, condition: Condition, models: Models, settings: AnalysisSettings) -> str:
     settled = settings.settled(models.detectors.values()).facts()
     files = sorted((file.used_by, file.name, file.sha256) for file in models.files)
-    facts = to_plain([sha256, condition.name, settled, files, tool_version()])
+    facts = to_plain([sha256, condition.name, settled, files, tool_version(), SCHEMA_VERSION])
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

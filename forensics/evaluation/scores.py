@@ -9,10 +9,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from forensics.findings import NO_VERDICT_REASONS, Thresholds
 from forensics.calibration.reports import video_score
 from forensics.detector import Scope
 from forensics.evaluation.items import Item
+from forensics.findings import NO_VERDICT_REASONS, Thresholds
 from forensics.report.model import DetectorRun, DetectorScore, Report
 
 
