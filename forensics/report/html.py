@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -28,6 +26,7 @@ from forensics.report.model import (
     person_name,
     reference_headline,
 )
+from forensics.report.policy import content_policy
 from forensics.report.reference import REFERENCE_NOTE, reference_grounds
 from forensics.report.timeline import HEIGHT, WIDTH, Timeline, timeline
 from forensics.report.words import (
@@ -113,7 +112,7 @@ def render_html(report: Report, *, printed: bool = False) -> str:
         series=None if drawn is None else _json_for_script(_series(drawn)),
         style=Markup(style),
         script=Markup(script),
-        policy=_policy(style, script),
+        policy=content_policy(style, script),
         panel_height=HEIGHT,
         panel_width=width,
         chart_style=Markup(_asset("chart_print.css")) if printed else None,
@@ -198,22 +197,6 @@ def _json_for_script(value: object) -> Markup:
     """JSON that no value in it can end the script element of."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
-
-
-def _policy(style: str, script: str) -> str:
-    """Nothing may be loaded from anywhere, and nothing runs but this very style and script."""
-    parts = [
-        "default-src 'none'",
-        "img-src data:",
-        f"style-src {_hash(style)}",
-        f"script-src {_hash(script)}",
-    ]
-    return "; ".join([*parts, "base-uri 'none'", "form-action 'none'"])
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
 def _asset(name: str) -> str:
