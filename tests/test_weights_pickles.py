@@ -496,6 +496,55 @@ def test_a_pickle_changed_at_random_is_read_or_refused_and_never_anything_else(
             convert_head(path)
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_checkpoint_changed_at_random_is_read_or_refused_and_never_anything_else(
+    seed: int, zipped: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "state.pt"
+    state = {"a": torch.arange(12.0).reshape(3, 4).T, "b": torch.ones(2, dtype=torch.float64)}
+    torch.save(state, path, _use_new_zipfile_serialization=zipped)
+    content = path.read_bytes()
+    changes = random.Random(seed)
+    for _ in range(300):
+        damaged = bytearray(content)
+        for _ in range(changes.randrange(1, 5)):
+            damaged[changes.randrange(len(damaged))] = changes.choice([0, 1, 255, changes.randrange(256)])
+        if changes.random() < 0.1:
+            del damaged[changes.randrange(len(damaged)) :]
+        path.write_bytes(damaged)
+        with contextlib.suppress(RefusedPickleError):
+            convert_state(path)
+
+
+# Bytes of the records of a zip archive, counted from their signature, and what zipfile reports as something
+# else than BadZipFile where they hold these values.
+@pytest.mark.parametrize(
+    ("signature", "offset", "value", "said"),
+    [
+        (b"PK\x01\x02", 8, 1, "encrypted"),
+        (b"PK\x01\x02", 6, 255, "damaged archive"),
+        (b"PK\x06\x07", 16, 9, "damaged archive"),
+        (b"PK\x06\x06", 50, 1, "damaged archive"),
+    ],
+    ids=["encrypted", "unknown version", "several disks", "place before the file"],
+)
+def test_an_archive_that_zipfile_cannot_read_is_refused(
+    signature: bytes, offset: int, value: int, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "state.pt"
+    torch.save({"w": torch.arange(4.0)}, path)
+    content = bytearray(path.read_bytes())
+    place = content.find(signature)
+    assert place >= 0
+    while place >= 0:
+        content[place + offset] = value
+        place = content.find(signature, place + 1)
+    path.write_bytes(content)
+    with pytest.raises(RefusedPickleError, match=said):
+        convert_state(path)
+
+
 def test_a_damaged_archive_and_a_compressed_one_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.pt"
     torch.save({"w": torch.arange(100.0)}, path)

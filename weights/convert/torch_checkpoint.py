@@ -16,7 +16,7 @@ import numpy as np
 
 from weights.convert.layout import Array
 from weights.convert.pickled_arrays import MAX_NUMBERS, is_shape
-from weights.convert.pickles import Allowed, Name, RefusedPickleError, read_pickle, shown
+from weights.convert.pickles import SHOWN_CHARACTERS, Allowed, Name, RefusedPickleError, read_pickle, shown
 
 STORAGE_DTYPES = {
     "FloatStorage": "<f4",
@@ -31,6 +31,11 @@ STORAGE_DTYPES = {
 }
 # A zip file's list of members is at its end, so half of one is only known by its beginning.
 ZIP_START = b"PK\x03\x04"
+# What `zipfile` raises for a damaged list of members: impossible places in the file (OSError where it goes
+# there), names in no known encoding, methods and versions that do not exist.
+ZIP_DAMAGE = (zipfile.BadZipFile, EOFError, ValueError, OSError, NotImplementedError, struct.error, Warning)
+# In the flags of a member of a zip archive: its bytes are encrypted.
+ENCRYPTED_FLAG = 0x1
 # torch writes a number or an address.
 MAX_KEY_CHARACTERS = 64
 # The first pickle of a file in the older form, and the version in the second.
@@ -92,12 +97,20 @@ class Checkpoint:
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read the torch.save file at `path`; RefusedPickleError for anything but tensors in plain data."""
-    if zipfile.is_zipfile(path):
+    if _is_zip(path):
         return _read_zip(path)
     content = path.read_bytes()
     if content.startswith(ZIP_START):
         raise RefusedPickleError("a zip archive without its end; it was cut off")
     return _read_legacy(BytesIO(content))
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    # Python 3.11 lets this one through, for an archive said to be in several parts.
+    except zipfile.BadZipFile as error:
+        raise RefusedPickleError(f"damaged archive ({error})") from error
 
 
 def _read_zip(path: Path) -> Checkpoint:
@@ -123,8 +136,8 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise RefusedPickleError(f"damaged archive ({error})") from error
+    except ZIP_DAMAGE as error:
+        raise RefusedPickleError(f"damaged archive ({str(error)[:SHOWN_CHARACTERS]})") from error
 
 
 def _stored(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -135,6 +148,8 @@ def _stored(archive: zipfile.ZipFile, name: str) -> bytes:
     # torch never compresses; a compressed member could unfold to any size.
     if info.compress_type != zipfile.ZIP_STORED:
         raise RefusedPickleError(f"{name} is compressed")
+    if info.flag_bits & ENCRYPTED_FLAG:
+        raise RefusedPickleError(f"{name} is encrypted")
     return archive.read(info)
 
 
