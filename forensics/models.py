@@ -10,6 +10,8 @@ import torch
 
 from face.detect import DetectSettings, FaceDetector, detector_weights, load_detector
 from face.embed import IdentityEmbedder, load_embedder, weights_needed
+from face.landmarks import LANDMARKS_WEIGHT, DenseLandmarks
+from face.landmarks import load as load_landmarks
 from forensics.detector import Detector, LoadOptions, Scope, detector_module
 from forensics.evidence import FrontHalf
 from forensics.report.model import DetectorRun, ModelFile, Status
@@ -140,6 +142,11 @@ def load_named_embedder(name: str, store: Store, device: torch.device) -> Identi
     """The identity encoder `name` with its weights from `store`. Raises FaceError, WeightsError."""
     paths = {weight: store.fetch(weight).path for weight in weights_needed(name)}
     return load_embedder(name, paths, device=device)
+
+
+def load_dense_landmarks(store: Store) -> DenseLandmarks:
+    """dlib's 68 landmarks with their weights from `store`. Raises FaceError, WeightsError."""
+    return load_landmarks(store.fetch(LANDMARKS_WEIGHT).path)
 
 
 def _model_file(weight: WeightFile, used_by: str) -> ModelFile:

@@ -14,7 +14,7 @@ from PIL import Image
 from face.types import FaceDetections
 from forensics.data.dataset import dataset_names
 from forensics.data.faces import FaceRecord, Label, Split
-from forensics.data.samples import CLIP_FRAMES_PER_SECOND, find_faces
+from forensics.data.samples import CLIP_FRAMES_PER_SECOND, Failure, find_faces
 from forensics.errors import ExitCode
 
 
@@ -168,7 +168,7 @@ def test_faces_are_looked_for_in_sequences_and_in_members_of_tars(tmp_path: Path
         FaceRecord(tmp_path / name, Label.REAL, Split.TRAIN, "m", name)
         for name in ("frames", "s.tar/a/one.png")
     ]
-    failed: list[str] = []
+    failed: list[Failure] = []
     assert list(find_faces(list(enumerate(records)), look, failed)) == []
     # Of 25 pictures a second, as many as of a clip: the 1st, 13th and 25th.
     assert CLIP_FRAMES_PER_SECOND == 2

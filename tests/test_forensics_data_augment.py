@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from skimage.data import astronaut
 
 from face.types import FaceDetections
-from forensics.data.augment import Augmentation, AugmentSettings, draw_augmentation
-from forensics.data.compress import h264_still, jpeg
+from forensics.data.augment import WORLD, Augmentation, AugmentSettings, Resize, draw_augmentation
+from forensics.data.compress import Image, h264_still, hevc_still, jpeg
 from forensics.data.mixture import BlendSettings
-from forensics.data.pair import DEFAULT_PAIR, PairSettings, TrainingPair, training_pair
+from forensics.data.pair import (
+    DEFAULT_PAIR,
+    TREATMENTS,
+    PairSettings,
+    TrainingPair,
+    training_pair,
+    treated_single,
+)
 
 FACE = np.ascontiguousarray(astronaut()[20:221, 130:321])
+# Of the version before HEVC and resizing were added.
+AFTER_THE_DRAW_OF_SEED_11 = 0.2753088157611293
 STEPS = {
     "flip": True,
     "scale": 0.5,
@@ -26,6 +37,8 @@ STEPS = {
     "grey": True,
     "jpeg_quality": 40,
     "h264_crf": 35,
+    "hevc_crf": 35,
+    "resizes": (Resize(0.5, cv2.INTER_LINEAR, cv2.INTER_CUBIC),),
 }
 
 
@@ -63,12 +76,15 @@ def test_light_follows_the_stated_formula() -> None:
     assert np.abs(treated - expected).max() <= 0.51
 
 
+@pytest.mark.parametrize("still", [h264_still, hevc_still])
 @pytest.mark.parametrize("size", [(120, 100), (121, 99)])
-def test_h264_keeps_place_and_size_and_loses_more_at_a_higher_crf(size: tuple[int, int]) -> None:
+def test_video_codecs_keep_place_and_size_and_lose_more_at_a_higher_crf(
+    size: tuple[int, int], still: Callable[..., Image]
+) -> None:
     image = np.ascontiguousarray(astronaut()[40 : 40 + size[0], 170 : 170 + size[1]])
     errors = []
     for crf in (18, 30, 42):
-        decoded = h264_still(image, crf=crf)
+        decoded = still(image, crf=crf)
         assert decoded.shape == image.shape
         errors.append(np.abs(decoded.astype(int) - image).mean())
     assert errors[0] < errors[1] < errors[2]
@@ -163,3 +179,42 @@ def test_a_tight_picture_goes_on_with_its_mirror_image_or_with_nothing() -> None
 def test_a_pair_is_made_of_exactly_one_face() -> None:
     with pytest.raises(ValueError, match="one face"):
         training_pair(astronaut(), FaceDetections.empty(), np.random.default_rng(0))
+
+
+def test_the_two_codecs_differ_at_the_same_crf() -> None:
+    assert (h264_still(FACE, crf=32) != hevc_still(FACE, crf=32)).any()
+
+
+def test_a_chain_of_resizing_loses_detail_and_keeps_the_size() -> None:
+    once = Resize(0.5, cv2.INTER_AREA, cv2.INTER_LINEAR)
+    detail = [
+        np.abs(np.diff(Augmentation(resizes=(once,) * count).apply(FACE).astype(int), axis=1)).mean()
+        for count in range(3)
+    ]
+    assert detail[0] > detail[1] > detail[2]
+    assert Augmentation(resizes=(once,)).apply(FACE).shape == FACE.shape
+
+
+def test_what_the_world_does_is_drawn_by_its_settings_and_by_no_others() -> None:
+    rng = np.random.default_rng(0)
+    drawn = [draw_augmentation(200, rng, settings=WORLD) for _ in range(300)]
+    assert {len(each.resizes) for each in drawn} == {0, 1, 2}
+    assert any(each.hevc_crf and each.h264_crf for each in drawn)
+    assert all(20 <= each.hevc_crf <= 32 for each in drawn if each.hevc_crf is not None)
+    assert all(0.5 <= resize.ratio <= 0.95 for each in drawn for resize in each.resizes)
+    mild = [draw_augmentation(200, rng) for _ in range(100)]
+    assert all(each.hevc_crf is None and not each.resizes for each in mild)
+
+
+def test_older_settings_draw_what_they_drew() -> None:
+    """What is drawn after the treatment (the wandering box) follows from the same row of random numbers."""
+    rng = np.random.default_rng(11)
+    draw_augmentation(150, rng)
+    assert rng.random() == pytest.approx(AFTER_THE_DRAW_OF_SEED_11)
+
+
+def test_without_augmentation_a_face_stays_as_it_is_found() -> None:
+    image, found = treated_single(astronaut(), detection(), np.random.default_rng(0), TREATMENTS["none"])
+    start = (detection().landmarks[0] - found.landmarks[0])[0].round().astype(int)
+    assert np.array_equal(image, astronaut()[start[1] :, start[0] :][: image.shape[0], : image.shape[1]])
+    assert np.ptp(found.boxes_xyxy[0, [0, 2]]) == pytest.approx(86.6, abs=0.01)

@@ -23,11 +23,13 @@ from forensics.data.cache import (
     load_shard,
     record_of,
 )
-from forensics.data.extract import Tools, extract, landmarks_in_crop, material_sha256, reembed
+from forensics.data.extract import extract, material_sha256, reembed
 from forensics.data.faces import DatasetError, FaceRecord, Label, Split, split_by_identity
 from forensics.data.preview import Example, contact_sheet, draw_examples, write_preview
 from forensics.data.samples import SampleSettings
+from forensics.data.shards import landmarks_in_crop
 from forensics.data.sources import training_records
+from forensics.data.tools import Tools
 
 BOX = np.array([[181.1, 62.2, 267.7, 172.1]], np.float32)
 LANDMARKS = np.array(
@@ -60,6 +62,10 @@ TOOLS = Tools(
     encode=lambda crops: crops.float().mean(dim=(2, 3)),
     embed=lambda image, detection: torch.from_numpy(detection.landmarks).flatten(1),
 )
+
+
+def tools() -> Tools:
+    return TOOLS
 
 
 def records(folder: Path, count: int = 6) -> list[FaceRecord]:
@@ -121,7 +127,7 @@ def test_the_cache_holds_a_real_and_a_fake_of_every_face(tmp_path: Path) -> None
     account = extract(
         records(tmp_path),
         tmp_path / "cache",
-        tools=TOOLS,
+        make_tools=tools,
         spec=SPEC,
         settings=SampleSettings(pairs_per_face=2),
     )
@@ -148,11 +154,18 @@ def test_an_interrupted_extraction_ends_as_an_uninterrupted_one(tmp_path: Path) 
     runs = []
     for name in ("whole", "resumed"):
         out = tmp_path / name
-        extract(material, out, tools=TOOLS, spec=SPEC, settings=SampleSettings(), records_in_shard=2)
+        extract(material, out, make_tools=tools, spec=SPEC, settings=SampleSettings(), records_in_shard=2)
         if name == "resumed":
             (out / "shard_00001.npz").unlink()
             kept = (out / "shard_00000.npz").stat().st_mtime_ns
-            extract(material, out, tools=TOOLS, spec=SPEC, settings=SampleSettings(), records_in_shard=2)
+            extract(
+                material,
+                out,
+                make_tools=tools,
+                spec=SPEC,
+                settings=SampleSettings(),
+                records_in_shard=2,
+            )
             assert (out / "shard_00000.npz").stat().st_mtime_ns == kept
         runs.append(load_cache(out, expected={}))
     assert np.array_equal(runs[0].crops, runs[1].crops)
@@ -167,7 +180,14 @@ def test_landmarks_lie_in_the_crop_where_the_face_is() -> None:
 
 def test_identities_can_be_computed_anew_by_another_encoder(tmp_path: Path) -> None:
     out = tmp_path / "cache"
-    extract(records(tmp_path, 3), out, tools=TOOLS, spec=SPEC, settings=SampleSettings(), records_in_shard=2)
+    extract(
+        records(tmp_path, 3),
+        out,
+        make_tools=tools,
+        spec=SPEC,
+        settings=SampleSettings(),
+        records_in_shard=2,
+    )
     before = load_cache(out, expected={"embedder": "test"})
     reembed(out, lambda crops, landmarks: crops.float().flatten(1)[:, :5], embedder="other")
     after = load_cache(out, expected={"embedder": "other", "tower_sha256": "0" * 64})
@@ -184,7 +204,7 @@ def test_faces_that_are_not_real_stay_alone_and_failures_are_named(
     write_picture(tmp_path / "black.jpg", blank=True)
     (tmp_path / "text.jpg").write_text("no picture")
     material += [replace(material[1], path=tmp_path / name) for name in ("black.jpg", "text.jpg")]
-    account = extract(material, tmp_path / "cache", tools=TOOLS, spec=SPEC, settings=SampleSettings())
+    account = extract(material, tmp_path / "cache", make_tools=tools, spec=SPEC, settings=SampleSettings())
     cache = load_cache(tmp_path / "cache", expected={})
     assert sorted(cache.method)[:1] == ["gan"]
     assert cache.label[cache.method == "gan"].tolist() == [code]
@@ -197,10 +217,10 @@ def test_faces_that_are_not_real_stay_alone_and_failures_are_named(
 def test_a_cache_of_another_spec_is_refused(tmp_path: Path) -> None:
     material = records(tmp_path, 2)
     out = tmp_path / "cache"
-    extract(material, out, tools=TOOLS, spec=SPEC, settings=SampleSettings())
+    extract(material, out, make_tools=tools, spec=SPEC, settings=SampleSettings())
     other = replace(SPEC, crop=CropSpec(32, margin_ratio=1.5))
     with pytest.raises(CacheMismatchError, match="crop"):
-        extract(material, out, tools=TOOLS, spec=other, settings=SampleSettings())
+        extract(material, out, make_tools=tools, spec=other, settings=SampleSettings())
     with pytest.raises(CacheMismatchError, match="tower_sha256"):
         load_cache(out, expected={"tower_sha256": "1" * 64})
     (out / "shard_00000.npz").write_bytes(b"broken")
@@ -213,7 +233,11 @@ def test_caches_behind_each_other_keep_their_pairs_apart(tmp_path: Path) -> None
     for seed, folder in enumerate(folders):
         material = [replace(record, identity=f"{record.identity}.{seed}") for record in records(tmp_path, 3)]
         extract(
-            material, folder, tools=TOOLS, spec=replace(SPEC, seed=seed), settings=SampleSettings(seed=seed)
+            material,
+            folder,
+            make_tools=tools,
+            spec=replace(SPEC, seed=seed),
+            settings=SampleSettings(seed=seed),
         )
     one, two = (load_cache(folder, expected={}) for folder in folders)
     both = load_caches(folders, expected={"tower_sha256": SPEC.tower_sha256})
@@ -228,7 +252,7 @@ def test_caches_of_which_one_validates_on_what_the_other_learns_are_refused(tmp_
             replace(record, split=split, identity=f"{record.identity}{suffix}")
             for record in records(tmp_path, 2)
         ]
-        extract(material, tmp_path / split, tools=TOOLS, spec=SPEC, settings=SampleSettings())
+        extract(material, tmp_path / split, make_tools=tools, spec=SPEC, settings=SampleSettings())
     with pytest.raises(DatasetError, match=r"2 identities lie in more than one split, 'person0' first"):
         load_caches([tmp_path / "train", tmp_path / "val"], expected={})
 
@@ -237,7 +261,7 @@ def test_a_cache_with_nothing_in_it_is_an_error(tmp_path: Path) -> None:
     write_picture(tmp_path / "black.jpg", blank=True)
     material = [FaceRecord(tmp_path / "black.jpg", Label.REAL, Split.TRAIN, "m", "i")]
     with pytest.raises(DatasetError, match="no record gave a face"):
-        extract(material, tmp_path / "cache", tools=TOOLS, spec=SPEC, settings=SampleSettings())
+        extract(material, tmp_path / "cache", make_tools=tools, spec=SPEC, settings=SampleSettings())
     with pytest.raises(DatasetError, match="no shards"):
         load_cache(tmp_path / "cache", expected={})
 

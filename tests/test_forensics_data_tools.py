@@ -16,7 +16,7 @@ from face.types import Alignment, CropSpec, FaceCrops, FaceDetections, IdentityE
 from forensics.data.faces import FaceRecord, Label, Split
 from forensics.data.mixture import BlendSettings, Family
 from forensics.data.pair import PairSettings
-from forensics.data.samples import FoundFace, SampleSettings, find_faces, make_pair, make_samples
+from forensics.data.samples import Failure, FoundFace, SampleSettings, find_faces, make_pair, make_samples
 from forensics.data.tools import analysis_tools
 from video.write import VideoWriter
 
@@ -87,7 +87,7 @@ def test_a_clip_gives_two_faces_a_second_with_numbers_of_their_own(tmp_path: Pat
         for _ in range(20):
             writer.write(astronaut())
     record = FaceRecord(path, Label.REAL, Split.TRAIN, "clips", "clip")
-    failed: list[str] = []
+    failed: list[Failure] = []
     faces = list(find_faces([(5, record)], lambda image: FOUND, failed))
     assert not failed
     assert [(face.number, face.frame) for face in faces] == [(5, 0), (5, 1), (5, 2), (5, 3)]

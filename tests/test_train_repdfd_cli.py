@@ -19,7 +19,9 @@ from command_line import assert_refused, run
 from tiny_towers import NAME, Colours, evidence_of, tiny_store, write_cache
 
 from forensics.backbones import BACKBONES
+from forensics.cli.data import extract_command
 from forensics.cli.presets import PRESETS
+from forensics.cli.train_repdfd import train_repdfd
 from forensics.detector import LoadOptions
 from forensics.detectors import repdfd
 from forensics.errors import ExitCode, UsageFault
@@ -98,6 +100,11 @@ def test_a_checkpoint_on_clip_s_own_text_tower_is_analysed_with_it(store: Store,
         logits = model(evidence.crops(config.crop).data, evidence.identities["dlib"].data).double()
     assert detector.score(evidence).score == pytest.approx((logits[:, 1] - logits[:, 0]).numpy(), abs=1e-5)
     assert "CLIP's own text tower" in detector.notes[0]
+
+
+def test_every_preset_names_options_that_there_are() -> None:
+    names = {param.name for command in (train_repdfd, extract_command) for param in command.params}
+    assert all(preset.keys() <= names for preset in PRESETS.values())
 
 
 def test_the_published_recipe_is_the_paper_s_preset() -> None:

@@ -9,6 +9,7 @@ from face.detect import detector_names as face_detector_names
 from face.detect import detector_weights
 from face.embed import embedder_names
 from face.embed import weights_needed as embedder_weights
+from face.landmarks import LANDMARKS_WEIGHT
 from forensics.detector import detector_names
 from weights import registry as registered
 from weights.convert.run import CONVERTERS
@@ -52,6 +53,7 @@ def test_every_starter_file_that_is_shipped_has_the_registered_digest(weight: We
 def test_the_users_of_a_weight_are_there_and_know_it() -> None:
     known = {f"embedder {name}": embedder_weights(name) for name in embedder_names()}
     known |= {f"face detector {name}": detector_weights(name) for name in face_detector_names()}
+    known["landmarks dense"] = (LANDMARKS_WEIGHT,)
     for user, names in known.items():
         assert all(user in registered.get(name).used_by for name in names), user
     for weight in every_spec():

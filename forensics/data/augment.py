@@ -6,13 +6,13 @@ exactly the same and compression is never the label.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from forensics.data.compress import h264_still, jpeg
+from forensics.data.compress import h264_still, hevc_still, jpeg
 from forensics.data.jitter import grey
 
 Image = npt.NDArray[np.uint8]
@@ -44,6 +44,12 @@ class AugmentSettings:
     jpeg_quality: tuple[int, int] = (60, 100)
     h264_share: float = 0.5
     h264_crf: tuple[int, int] = (18, 30)
+    # What came later is drawn only where it is asked for, so that older settings draw what they drew.
+    hevc_share: float = 0.0
+    hevc_crf: tuple[int, int] = (20, 32)
+    resize_share: float = 0.0
+    resize_ratio: tuple[float, float] = (0.5, 0.95)
+    most_resizes: int = 2
 
     def __post_init__(self) -> None:
         shares = {name: value for name, value in vars(self).items() if name.endswith("_share")}
@@ -53,6 +59,38 @@ class AugmentSettings:
 
 
 DEFAULT_AUGMENTATION = AugmentSettings()
+NO_AUGMENTATION = AugmentSettings(
+    flip_share=0.0,
+    scale_share=0.0,
+    blur_share=0.0,
+    light_share=0.0,
+    noise_share=0.0,
+    grey_share=0.0,
+    jpeg_share=0.0,
+    h264_share=0.0,
+)
+# What shared and re-shared videos go through: both codecs, also one after the other, and resizing in between.
+WORLD = AugmentSettings(
+    noise_share=0.2, jpeg_quality=(50, 100), h264_crf=(18, 34), hevc_share=0.3, resize_share=0.3
+)
+# Those that programs offer; the nearest neighbour is left out, which nobody chooses for a face.
+_INTERPOLATIONS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
+
+
+@dataclass(frozen=True)
+class Resize:
+    """Down to `ratio` of both sides and up to the old size, each by an interpolation of OpenCV's."""
+
+    ratio: float
+    down: int
+    up: int
+
+    def apply(self, image: Image) -> Image:
+        """[H,W,3] uint8 of the same size."""
+        height, width = image.shape[:2]
+        small = max(1, round(width * self.ratio)), max(1, round(height * self.ratio))
+        reduced = cv2.resize(image, small, interpolation=self.down)
+        return np.asarray(cv2.resize(reduced, (width, height), interpolation=self.up), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -71,6 +109,8 @@ class Augmentation:
     grey: bool = False
     jpeg_quality: int | None = None
     h264_crf: int | None = None
+    hevc_crf: int | None = None
+    resizes: tuple[Resize, ...] = ()
 
     def apply(self, image: Image) -> Image:
         """`image` [H,W,3] uint8 RGB treated; [H',W',3] with H' and W' scaled."""
@@ -92,6 +132,10 @@ class Augmentation:
             treated = jpeg(treated, quality=self.jpeg_quality)
         if self.h264_crf is not None:
             treated = h264_still(treated, crf=self.h264_crf)
+        for resize in self.resizes:
+            treated = resize.apply(treated)
+        if self.hevc_crf is not None:
+            treated = hevc_still(treated, crf=self.hevc_crf)
         return treated
 
     def move_mask(self, mask: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -126,7 +170,7 @@ def draw_augmentation(
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
     lit = happens(settings.light_share)
-    return Augmentation(
+    drawn = Augmentation(
         flip=happens(settings.flip_share),
         scale=min(1.0, log_even(*settings.face_pixels) / face_pixels)
         if happens(settings.scale_share)
@@ -145,3 +189,15 @@ def draw_augmentation(
         if happens(settings.h264_share)
         else None,
     )
+    if settings.resize_share and happens(settings.resize_share):
+        count = int(rng.integers(1, settings.most_resizes + 1))
+        drawn = replace(drawn, resizes=tuple(_draw_resize(rng, settings) for _ in range(count)))
+    if settings.hevc_share and happens(settings.hevc_share):
+        drawn = replace(drawn, hevc_crf=int(rng.integers(settings.hevc_crf[0], settings.hevc_crf[1] + 1)))
+    return drawn
+
+
+def _draw_resize(rng: np.random.Generator, settings: AugmentSettings) -> Resize:
+    ratio = float(rng.uniform(*settings.resize_ratio))
+    down, up = (int(rng.choice(_INTERPOLATIONS)) for _ in range(2))
+    return Resize(ratio, down, up)

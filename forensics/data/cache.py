@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from face.types import Alignment, CropSpec
 from forensics.backbones import STARTER
 from forensics.data.faces import IDENTITY_SEPARATOR, DatasetError, Split
+from forensics.errors import OutputError
 
 SPEC_FILE = "spec.json"
 # The labels in a cache.
@@ -32,7 +34,8 @@ class CacheSpec:
 
     `preprocess` describes how a crop becomes the tower's input; `tower_sha256` is that of the tower's weight
     file and `embedder` the identity encoder's name, both empty where the cache holds none; `pairs` describes
-    the blends and augmentations, `material_sha256` the list of records; `backbone` names the tower.
+    the blends and augmentations, `material_sha256` the list of records; `backbone` names the tower,
+    `landmarks` what the blends follow (five or dense), and `masks` says whether theirs are kept.
     """
 
     crop: CropSpec
@@ -44,6 +47,13 @@ class CacheSpec:
     seed: int
     # Caches made before there was a choice name none: theirs is the starter's.
     backbone: str = STARTER.name
+    landmarks: str = "five"
+    masks: bool = False
+
+
+def no_masks() -> npt.NDArray[np.uint8]:
+    """What a cache that keeps no masks holds of them; it takes the length of the cache."""
+    return np.zeros((0, 0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,9 @@ class FeatureCache:
     comparing); `landmarks` [N,5,2] float32, in crop pixels, from which other identities can be computed
     later; `embeddings` [N,E] float32, raw; D and E are 0 where none were computed. `label` [N] int8: `REAL`,
     `FAKE` or `GENERATED`; `pair` [N] int64. The rest are [N] texts: `split` (train or val), `source` of the
-    real picture, `method` (`real`, or how the fake was made), `identity`, `group`.
+    real picture, `method` (`real`, or how the fake was made), `identity`, `group`. `mask` [N,M,M] uint8 is
+    how much of each pixel is pasted, 255 being all of it: of pairs only, 0 for every face without a
+    counterpart, whatever it is; M is S, or 0 where masks were not kept.
     """
 
     crops: npt.NDArray[np.uint8]
@@ -68,16 +80,19 @@ class FeatureCache:
     method: npt.NDArray[np.str_]
     identity: npt.NDArray[np.str_]
     group: npt.NDArray[np.str_]
+    mask: npt.NDArray[np.uint8] = field(default_factory=no_masks)
 
     def __post_init__(self) -> None:
         count = len(self.label)
-        kinds = {"crops": "u1", "label": "i1", "pair": "i8"}
+        if not self.mask.size:
+            object.__setattr__(self, "mask", np.zeros((count, 0, 0), np.uint8))
+        kinds = {"crops": "u1", "mask": "u1", "label": "i1", "pair": "i8"}
         kinds |= dict.fromkeys(("features", "landmarks", "embeddings"), "f4")
-        for field in fields(self):
-            values = getattr(self, field.name)
-            kind = np.dtype(kinds[field.name]) if field.name in kinds else None
+        for column in fields(self):
+            values = getattr(self, column.name)
+            kind = np.dtype(kinds[column.name]) if column.name in kinds else None
             if len(values) != count or (values.dtype.kind != "U" if kind is None else values.dtype != kind):
-                raise ValueError(f"{field.name} must hold {count} of {kind or 'text'}, not {values.dtype}")
+                raise ValueError(f"{column.name} must hold {count} of {kind or 'text'}, not {values.dtype}")
         if self.crops.ndim != 4 or self.crops.shape[1] != 3 or self.crops.shape[2] != self.crops.shape[3]:
             raise ValueError(f"crops must be [N,3,S,S], not {list(self.crops.shape)}")
 
@@ -109,20 +124,35 @@ def shard_paths(folder: Path) -> list[Path]:
 
 
 def save_shard(cache: FeatureCache, path: Path) -> None:
-    """Write one shard so that it is there whole or not at all."""
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.savez(file, **{field.name: getattr(cache, field.name) for field in fields(cache)})
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    """Write one shard so that it is there whole or not at all; raises OutputError as `write_whole` does."""
+    columns = {field.name: getattr(cache, field.name) for field in fields(cache)}
+    write_whole(path, lambda file: np.savez(file, **columns))
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let `write` fill a file that is there whole or not at all; OutputError where the disk is full or the
+    folder cannot be written."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror or error}); make room, then give the same command "
+            "again to go on"
+        ) from error
 
 
 def load_shard(path: Path) -> FeatureCache:
-    """Read one shard; raises `DatasetError` if it is none."""
+    """Read one shard, also of those made before masks were kept; raises `DatasetError` if it is none."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return FeatureCache(**{field.name: arrays[field.name] for field in fields(FeatureCache)})
+            there = {field.name for field in fields(FeatureCache)} - {"mask"} | ({"mask"} & set(arrays))
+            return FeatureCache(**{name: arrays[name] for name in there})
     except (OSError, KeyError, ValueError) as error:
         raise DatasetError(f"{path}: not a shard of a feature cache: {error}; delete it") from error
 
@@ -132,7 +162,10 @@ def write_spec(folder: Path, spec: CacheSpec, *, overwrite: bool = False) -> Non
 
     Raises `CacheMismatchError` if the folder holds a cache of another spec.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made a folder: {error.strerror}; name another") from error
     if (folder / SPEC_FILE).exists() and not overwrite:
         values = {field.name: getattr(spec, field.name) for field in fields(spec)}
         # First the names that a person chose: what else differs may only follow from them.
@@ -140,9 +173,8 @@ def write_spec(folder: Path, spec: CacheSpec, *, overwrite: bool = False) -> Non
         return
     if shard_paths(folder) and not overwrite:
         raise CacheMismatchError(f"{folder}: holds shards but no {SPEC_FILE}: choose an empty folder")
-    partial = folder / f"{SPEC_FILE}.partial"
-    partial.write_text(json.dumps(asdict(spec), indent=1, sort_keys=True), encoding="utf-8")
-    partial.replace(folder / SPEC_FILE)
+    text = json.dumps(asdict(spec), indent=1, sort_keys=True)
+    write_whole(folder / SPEC_FILE, lambda file: file.write(text.encode()))
 
 
 def read_spec(folder: Path) -> CacheSpec:
@@ -178,11 +210,15 @@ def load_cache(folder: Path, *, expected: Mapping[str, object]) -> FeatureCache:
 
 
 def load_caches(folders: Sequence[Path], *, expected: Mapping[str, object]) -> FeatureCache:
-    """The caches (at least one) behind each other, each as `load_cache` gives it, their pairs told apart.
+    """The caches (at least one) behind each other, each as `load_cache` gives it, their pairs told apart;
+    with masks if all keep them.
 
     Raises as that does, and `DatasetError` where an identity lies in more than one split.
     """
     parts = [load_cache(folder, expected=expected) for folder in folders]
+    if len({part.mask.shape[1:] for part in parts}) > 1:
+        # Some keep none: nothing can be said of all.
+        parts = [replace(part, mask=no_masks()) for part in parts]
     first = 0
     for number, part in enumerate(parts):
         parts[number] = replace(part, pair=part.pair + first)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from fractions import Fraction
+from typing import cast
 
 import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+from av.video.stream import VideoStream
 
 Image = npt.NDArray[np.uint8]
 
@@ -33,22 +36,33 @@ def jpeg(image: Image, *, quality: int) -> Image:
 
 
 def h264_still(image: Image, *, crf: int) -> Image:
-    """`image` [H,W,3] uint8 RGB as the last frame of a short clip in H.264 at `crf` (0..51), 4:2:0.
+    """`image` [H,W,3] uint8 RGB as the last frame of a short clip in H.264 at `crf` (0..51), 4:2:0."""
+    return _still(image, "libx264", {"crf": str(crf), "preset": "fast", "threads": "1", "bf": "0"})
 
-    Odd sides are padded for the encoder and cut off again. One thread, so that the result is the same
-    wherever the same encoder runs.
+
+def hevc_still(image: Image, *, crf: int) -> Image:
+    """`image` [H,W,3] uint8 RGB as the last frame of a short clip in HEVC at `crf` (0..51), 4:2:0.
+
+    At the same CRF a little worse than H.264 by most measures, and blurred where that one shows blocks.
     """
+    one_thread = "log-level=none:pools=none:frame-threads=1:wpp=0:bframes=0"
+    return _still(image, "libx265", {"crf": str(crf), "preset": "fast", "x265-params": one_thread})
+
+
+def _still(image: Image, encoder: str, options: Mapping[str, str]) -> Image:
+    """Odd sides are padded for the encoder and cut off again. One thread, so that the result is the same
+    wherever the same encoder runs."""
     height, width = image.shape[:2]
     reach = _DRIFT_PIXELS * (_FRAMES - 1)
     sides = (0, height % 2), (0, width % 2 + reach), (0, 0)
     wide = np.pad(image, sides, mode="edge")
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska") as container:
-        stream = container.add_stream("libx264", rate=_FRAME_RATE)
+        stream = cast(VideoStream, container.add_stream(encoder, rate=_FRAME_RATE))
         stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, _FRAME_RATE)
-        stream.options = {"crf": str(crf), "preset": "fast", "threads": "1", "bf": "0"}
+        stream.options = dict(options)
         for number in range(_FRAMES):
             start = reach - number * _DRIFT_PIXELS
             shifted = np.ascontiguousarray(wide[:, start : start + stream.width])

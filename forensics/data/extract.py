@@ -1,60 +1,40 @@
-"""Turns face records into a feature cache: finds faces, makes pairs, crops and encodes, shard by shard."""
+"""Turns face records into a feature cache, in one process or several; a killed extraction goes on."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
-from face.types import CropSpec, FaceDetections
-from forensics.data.cache import (
-    CacheSpec,
-    FeatureCache,
-    load_shard,
-    read_spec,
-    save_shard,
-    shard_path,
-    shard_paths,
-    write_spec,
-)
+from forensics.data.cache import CacheSpec, load_shard, read_spec, save_shard, shard_paths, write_spec
 from forensics.data.faces import DatasetError, FaceRecord
-from forensics.data.paste import Image
-from forensics.data.samples import Detect, Sample, SampleSettings, find_faces, make_samples
+from forensics.data.samples import SampleSettings
+from forensics.data.shards import Work
+from forensics.data.tools import Tools
+from forensics.progress import Progress, no_progress
 
 log = logging.getLogger(__name__)
 
-# Enough faces for a varied choice of donors; a kill loses at most one shard's work.
+# Enough faces for a varied choice of donors; a kill loses at most one shard's work of each process.
 RECORDS_IN_SHARD = 256
-_BATCH_CROPS = 32
-
-
-@dataclass(frozen=True)
-class Tools:
-    """The parts of the analysis that extraction runs, so that training sees what analysis sees.
-
-    `detect` gives the faces of one picture [H,W,3] uint8 RGB; `crop` cuts [1,3,S,S] uint8 of the one face of
-    a picture and `embed` gives its raw identity [1,E] float32. `encode` gives the tower's raw features
-    [N,D] float32 of crops [N,3,S,S] uint8.
-    """
-
-    detect: Detect
-    crop: Callable[[Image, FaceDetections, CropSpec], torch.Tensor]
-    embed: Callable[[Image, FaceDetections], torch.Tensor]
-    encode: Callable[[torch.Tensor], torch.Tensor]
+_LOOK_EVERY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Account:
-    """What became of the records: `failed` are sentences naming a file and why it gave no face."""
+    """What became of the records: `failed` are sentences naming a file and why it gave no face, `unreadable`
+    how many of them could not be read."""
 
     samples: int
     failed: tuple[str, ...]
+    unreadable: int
 
 
 def material_sha256(records: Sequence[FaceRecord]) -> str:
@@ -72,47 +52,61 @@ def extract(
     records: Sequence[FaceRecord],
     out: Path,
     *,
-    tools: Tools,
+    make_tools: Callable[[], Tools],
     spec: CacheSpec,
     settings: SampleSettings,
     records_in_shard: int = RECORDS_IN_SHARD,
+    jobs: int = 1,
+    max_unreadable: int | None = None,
+    progress: Progress = no_progress,
 ) -> Account:
     """Write the cache of `records` into the folder `out`; shards that are there already are kept.
 
-    Records are shuffled by the seed, so that every shard is a fair sample of all; equal arguments give equal
-    shards. Records that fail are logged and returned, in this run's share only. Raises
-    `CacheMismatchError` if `out` holds a cache of another spec, `DatasetError` if no record gave a face.
+    Equal arguments give equal shards, by however many `jobs`: processes that call `make_tools`, which can
+    then be pickled, once each and share the processor's threads. (The threads decide the last bits of
+    features.) Records that fail are logged and returned, those of earlier runs too. `progress` counts shards.
+    Raises `CacheMismatchError` if `out` holds a cache of another spec, `DatasetError` if no record gave a
+    face or more than `max_unreadable` cannot be read, OutputError where `out` cannot be written.
     """
     write_spec(out, spec)
-    order = np.random.default_rng(settings.seed).permutation(len(records))
-    failed: list[str] = []
-    samples = 0
-    for shard, start in enumerate(range(0, len(records), records_in_shard)):
-        path = shard_path(out, shard)
-        if path.exists():
-            samples += len(load_shard(path))
-            continue
-        numbers = order[start : start + records_in_shard]
-        faces = list(find_faces([(int(number), records[number]) for number in numbers], tools.detect, failed))
-        if not faces:
-            continue
-        cache = _encode(list(make_samples(faces, settings)), tools, spec.crop)
-        save_shard(cache, path)
-        samples += len(cache)
-        log.info("shard %d: %d faces; %d samples in all", shard, len(faces), samples)
-    for sentence in failed:
-        log.warning("%s", sentence)
+    work = Work(tuple(records), out, spec.crop, settings, records_in_shard, spec.masks, max_unreadable)
+    work.refuse_too_many_unreadable()
+    if jobs == 1:
+        for shard in range(work.shards):
+            work.make([shard], make_tools)
+            progress(shard + 1, work.shards)
+    else:
+        _make_in_processes(work, make_tools, min(jobs, work.shards), progress)
+    accounts = work.accounts()
+    failures = [failure for account in accounts for failure in account.failures]
+    for failure in failures:
+        log.warning("%s", failure.sentence)
+    samples = sum(account.samples for account in accounts)
     if samples == 0:
         raise DatasetError(f"{out}: no record gave a face")
-    return Account(samples, tuple(failed))
+    sentences = tuple(failure.sentence for failure in failures)
+    return Account(samples, sentences, sum(failure.unreadable for failure in failures))
 
 
-def landmarks_in_crop(detection: FaceDetections, crop: CropSpec) -> npt.NDArray[np.float32]:
-    """[5,2] float32 pixels: where the one face's landmarks lie in its margin crop."""
-    box = detection.boxes_xyxy[0].astype(np.float64)
-    side = crop.margin_ratio * float(max(box[2] - box[0], box[3] - box[1]))
-    corner = (box[:2] + box[2:]) / 2 - side / 2
-    return np.asarray((detection.landmarks[0] - corner) * (crop.size / side), np.float32)
+def _make_in_processes(work: Work, make_tools: Callable[[], Tools], jobs: int, progress: Progress) -> None:
+    """Each process makes every `jobs`-th shard. The first fault of any is raised when all have ended."""
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    # A forked process would inherit the threads' locks of torch, and no GPU.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        waiting: set[Future[None]] = {
+            pool.submit(_make_share, work, range(first, work.shards, jobs), make_tools, threads)
+            for first in range(jobs)
+        }
+        while waiting:
+            done, waiting = wait(waiting, timeout=_LOOK_EVERY_SECONDS)
+            for each in done:
+                each.result()
+            progress(len(work.accounts()), work.shards)
+
+
+def _make_share(work: Work, shards: Sequence[int], make_tools: Callable[[], Tools], threads: int) -> None:
+    torch.set_num_threads(threads)
+    work.make(shards, make_tools)
 
 
 def reembed(
@@ -130,23 +124,3 @@ def reembed(
         embeddings = embed(torch.from_numpy(shard.crops), torch.from_numpy(shard.landmarks))
         save_shard(replace(shard, embeddings=embeddings.float().cpu().numpy()), path)
     write_spec(folder, replace(spec, embedder=embedder), overwrite=True)
-
-
-def _encode(samples: Sequence[Sample], tools: Tools, crop: CropSpec) -> FeatureCache:
-    crops = torch.cat([tools.crop(sample.image, sample.detection, crop) for sample in samples]).cpu()
-    features = torch.cat([tools.encode(batch) for batch in torch.split(crops, _BATCH_CROPS)])
-    landmarks = np.stack([landmarks_in_crop(sample.detection, crop) for sample in samples])
-    embeddings = torch.cat([tools.embed(sample.image, sample.detection) for sample in samples])
-    return FeatureCache(
-        crops=crops.numpy(),
-        features=features.float().cpu().numpy(),
-        landmarks=landmarks,
-        embeddings=embeddings.float().cpu().numpy(),
-        label=np.array([sample.label for sample in samples], np.int8),
-        pair=np.array([sample.pair for sample in samples], np.int64),
-        split=np.array([sample.record.split.value for sample in samples]),
-        source=np.array([sample.record.method for sample in samples]),
-        method=np.array([sample.method for sample in samples]),
-        identity=np.array([sample.record.identity for sample in samples]),
-        group=np.array([sample.record.group for sample in samples]),
-    )

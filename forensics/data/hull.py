@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face.align import estimate_similarity
+from face.landmarks import POINTS, five_of
 
 Points = npt.NDArray[np.float64]
 
@@ -75,7 +76,7 @@ def face_outline(landmarks: npt.NDArray[np.floating]) -> Points:
     whose first 27 are taken as they are. Raises ValueError for another shape.
     """
     points = np.asarray(landmarks, np.float64)
-    if points.ndim == 2 and points.shape[1] == 2 and len(points) >= 68:
+    if points.ndim == 2 and points.shape[1] == 2 and len(points) >= POINTS:
         return points[:OUTLINE_POINTS]
     if points.shape != (5, 2):
         raise ValueError(f"landmarks must be [5,2] or [68,2] and more, not {list(points.shape)}")
@@ -100,10 +101,7 @@ def face_outline(landmarks: npt.NDArray[np.floating]) -> Points:
 def five_points(landmarks: npt.NDArray[np.floating]) -> Points:
     """[5,2] float64: the five landmarks themselves, or those of dense ones in the 68-point order."""
     points = np.asarray(landmarks, np.float64)
-    if len(points) < 68:
-        return points
-    eyes = points[36:42].mean(axis=0), points[42:48].mean(axis=0)
-    return np.stack([*eyes, points[30], points[48], points[54]])
+    return five_of(points) if len(points) >= POINTS else points
 
 
 def region_points(landmarks: npt.NDArray[np.floating], region: Region) -> Points:

@@ -8,7 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from face.types import FaceDetections
-from forensics.data.augment import DEFAULT_AUGMENTATION, Augmentation, AugmentSettings, draw_augmentation
+from forensics.data.augment import (
+    DEFAULT_AUGMENTATION,
+    NO_AUGMENTATION,
+    WORLD,
+    Augmentation,
+    AugmentSettings,
+    draw_augmentation,
+)
 from forensics.data.mixture import DEFAULT_MIXTURE, BlendSettings, Family
 from forensics.data.paste import Donor, Image, Mask
 from forensics.data.selfblend import self_blend
@@ -39,6 +46,14 @@ class PairSettings:
 
 
 DEFAULT_PAIR = PairSettings()
+# By the names of `--augment`: nothing, as RepDFD was trained; a little, the default; as the world does.
+TREATMENTS = {
+    "none": PairSettings(
+        augment=NO_AUGMENTATION, reflect_share=0.0, box_scale_ratio=0.0, box_shift_ratio=0.0
+    ),
+    "mild": DEFAULT_PAIR,
+    "world": PairSettings(augment=WORLD),
+}
 
 
 @dataclass(frozen=True)
@@ -60,13 +75,18 @@ def training_pair(
     settings: PairSettings = DEFAULT_PAIR,
     *,
     donor: Donor | None = None,
+    dense: npt.NDArray[np.float64] | None = None,
 ) -> TrainingPair:
     """Blend on the original picture [H,W,3] uint8 RGB, then treat both members alike.
 
-    The crop is left to `face.align`, as at analysis. Raises ValueError unless `detection` holds one face.
+    Blends follow the `dense` landmarks [68,2], if there are any, else those of the detection. The crop is
+    left to `face.align`, as at analysis. Raises ValueError unless `detection` holds one face.
     """
     near, box, landmarks = _surroundings(image, detection, rng.random() < settings.reflect_share)
-    blend = self_blend(near, landmarks, box, rng, settings=settings.blend, donor=donor)
+    shape = landmarks
+    if dense is not None:
+        shape = dense + (landmarks[0] - detection.landmarks[0, 0])
+    blend = self_blend(near, shape, box, rng, settings=settings.blend, donor=donor)
     treatment = draw_augmentation(_side(box), rng, settings=settings.augment)
     place = _wander(box, rng, settings)
     moved = _moved(treatment, near, place, landmarks, detection)

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from face.types import CropSpec
-from forensics.data.extract import Tools
 from forensics.data.faces import DatasetError, FaceRecord, Label
-from forensics.data.samples import SampleSettings, find_faces, make_pair
+from forensics.data.samples import Failure, SampleSettings, find_faces, make_pair
+from forensics.data.tools import Sight
 
 Image = npt.NDArray[np.uint8]
 
@@ -23,6 +23,7 @@ Image = npt.NDArray[np.uint8]
 _DIFFERENCE_GAIN = 3.0
 _MIDDLE_GREY = 128
 _GAP_PIXELS = 6
+ENDINGS = (".html", ".png")
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>
 <meta http-equiv="Content-Security-Policy"
@@ -50,19 +51,27 @@ class Example:
         return np.concatenate([self.real, self.fake, self.mask, shown], axis=1)
 
 
+def choose_real(records: Sequence[FaceRecord], count: int, *, seed: int) -> list[FaceRecord]:
+    """`count` of the real ones of `records`, or all, drawn by the seed and in their order."""
+    real = [record for record in records if record.label is Label.REAL]
+    chosen = np.random.default_rng(seed).permutation(len(real))[:count]
+    return [real[place] for place in sorted(chosen.tolist())]
+
+
 def draw_examples(
-    records: Sequence[FaceRecord], tools: Tools, crop: CropSpec, *, settings: SampleSettings
+    records: Sequence[FaceRecord], tools: Sight, crop: CropSpec, *, settings: SampleSettings
 ) -> list[Example]:
     """One example of every face found in the real ones of `records`, made as `extract` makes its samples.
 
     Give it as many records as are to be shown; donors come from among them. Raises `DatasetError` if none
     gives a face.
     """
-    failed: list[str] = []
+    failed: list[Failure] = []
     numbered = [(number, record) for number, record in enumerate(records) if record.label is Label.REAL]
-    faces = list(find_faces(numbered, tools.detect, failed))
+    faces = list(find_faces(numbered, tools.detect, failed, landmarks=tools.landmarks))
     if not faces:
-        raise DatasetError(f"no record gave a face to show: {'; '.join(failed[:3]) or 'none is real'}")
+        why = "; ".join(failure.sentence for failure in failed[:3]) or "none is real"
+        raise DatasetError(f"no record gave a face to show: {why}")
     examples = []
     for face in faces:
         pair = make_pair(face, faces, settings)

