@@ -155,8 +155,8 @@ def test_one_class_alone_has_no_auc_but_its_groups_false_positives(tmp_path: Pat
     }
     assert groups["sex", "1"]["rate"] is None
     # Clopper and Pearson for 1 of 2: the beta quantiles 0.025 of (1, 2) and 0.975 of (2, 1).
-    assert groups["age", "0-19"]["low"] == pytest.approx(1 - 0.975**0.5)
-    assert groups["age", "0-19"]["high"] == pytest.approx(0.975**0.5)
+    assert groups["age", "0-19"]["rate"]["low"] == pytest.approx(1 - 0.975**0.5)
+    assert groups["age", "0-19"]["rate"]["high"] == pytest.approx(0.975**0.5)
     assert "by group" in (tmp_path / "out" / PAGE).read_text()
 
 

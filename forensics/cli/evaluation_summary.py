@@ -23,12 +23,15 @@ def print_evaluation(evaluation: Evaluation) -> None:
     from forensics.evaluation.scores import Level
 
     for dataset in evaluation.datasets:
-        names = (Column(escape(dataset.name), overflow="fold"), Column("detector", overflow="fold"))
+        names = (
+            Column(escape(f"{dataset.name}: real against"), overflow="fold"),
+            Column("detector", overflow="fold"),
+        )
         table = Table(*names, *(Column(title, no_wrap=True) for title in _FIGURES))
         for row in evaluation.rows:
             if row.level is Level.VIDEO and row.comparison.dataset == dataset.name:
                 table.add_row(
-                    escape(row.comparison.title),
+                    escape(row.comparison.against),
                     escape(row.detector),
                     f"{row.real}+{row.manipulated}",
                     *_cells(row),

@@ -45,16 +45,15 @@ class Comparison:
     value: str = ""
 
     @property
+    def against(self) -> str:
+        """What the real items are compared with."""
+        if self.by is By.ALL:
+            return "all"
+        return f"all at {self.value}" if self.by is By.COMPRESSION else self.value
+
+    @property
     def title(self) -> str:
-        return (
-            "real against "
-            + {
-                By.ALL: "all",
-                By.KIND: self.value,
-                By.METHOD: self.value,
-                By.COMPRESSION: f"all at {self.value}",
-            }[self.by]
-        )
+        return f"real against {self.against}"
 
     def holds(self, item: Item) -> bool:
         """Whether the item takes part, whatever its label."""

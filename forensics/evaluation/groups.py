@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from scipy.stats import binomtest
 
+from forensics.calibration.facts import Figure
 from forensics.evaluation.scores import DetectorFacts, Evaluated
 
 
@@ -15,8 +16,8 @@ from forensics.evaluation.scores import DetectorFacts, Evaluated
 class GroupRow:
     """The real items of a dataset whose attribute `key` is `value`, by one detector's cue threshold.
 
-    `rate` is `false_positives` of `scored`, `low` and `high` its exact 95 % interval (Clopper and Pearson
-    1934), all `None` where no item has a score; `unscored` items have none and count nowhere.
+    `rate` is `false_positives` of `scored` with its exact 95 % interval (Clopper and Pearson
+    1934), `None` where no item has a score; `unscored` items have none and count nowhere.
     """
 
     dataset: str
@@ -27,9 +28,7 @@ class GroupRow:
     scored: int
     unscored: int
     false_positives: int
-    rate: float | None
-    low: float | None
-    high: float | None
+    rate: Figure | None
 
 
 def group_rows(evaluated: Sequence[Evaluated], detectors: Sequence[DetectorFacts]) -> tuple[GroupRow, ...]:
@@ -52,7 +51,6 @@ def _row(
     given = [one.scores[detector.name].video for one in members if detector.name in one.scores]
     scores = [score for score in given if score is not None]
     alarms = sum(score >= detector.thresholds.cue for score in scores)
-    interval = binomtest(alarms, len(scores)).proportion_ci() if scores else None
     return GroupRow(
         dataset=dataset,
         detector=detector.name,
@@ -62,7 +60,10 @@ def _row(
         scored=len(scores),
         unscored=len(members) - len(scores),
         false_positives=alarms,
-        rate=alarms / len(scores) if scores else None,
-        low=None if interval is None else float(interval.low),
-        high=None if interval is None else float(interval.high),
+        rate=_rate(alarms, len(scores)) if scores else None,
     )
+
+
+def _rate(count: int, total: int) -> Figure:
+    interval = binomtest(count, total).proportion_ci()
+    return Figure(count / total, float(interval.low), float(interval.high))

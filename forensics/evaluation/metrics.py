@@ -31,6 +31,8 @@ SEED = 7
 STRICT_FALSE_POSITIVE_RATE = 0.01
 # With fewer groups of either label, cross-validated fits say more about the folds than about the scores.
 MIN_GROUPS = 5
+# One bin compares no more than two means.
+MIN_BINS = 2
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def calibrated_figures(
         return str(error)
     share = known.mean()
     probabilities = 1 / (1 + 10**-ratios * (1 - share) / share)
-    bins = max(1, min(MAX_BINS, len(known) // VIDEOS_PER_BIN))
+    bins = max(MIN_BINS, min(MAX_BINS, len(known) // VIDEOS_PER_BIN))
     ranked = scores[order]
 
     def measured(at: npt.NDArray[np.intp]) -> dict[str, float]:

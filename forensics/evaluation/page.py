@@ -8,7 +8,6 @@ from importlib import resources
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from forensics.calibration.facts import Figure
 from forensics.evaluation.charts import SIDE
 from forensics.evaluation.curve_charts import det_charts, reliability_charts, roc_charts
 from forensics.evaluation.result import Evaluation
@@ -54,12 +53,7 @@ def _environment() -> Environment:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["figure"] = _figure
     environment.filters["number"] = lambda value: "-" if value is None else f"{value:.3f}"
+    environment.filters["share"] = lambda value: f"{value:.2f}"
     environment.filters["signed"] = lambda value: "-" if value is None else f"{value:+.2f}"
     return environment
-
-
-def _figure(figure: Figure | None) -> str:
-    """A figure with its interval."""
-    return "-" if figure is None else f"{figure.value:.3f} [{figure.low:.2f}, {figure.high:.2f}]"

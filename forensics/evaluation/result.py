@@ -13,7 +13,7 @@ from forensics.evaluation.folder import DatasetFacts, Finished
 from forensics.evaluation.groups import GroupRow, group_rows
 from forensics.evaluation.metrics import MIN_GROUPS, SEED, STRICT_FALSE_POSITIVE_RATE
 from forensics.evaluation.robustness import SweepRow, sweep_rows
-from forensics.evaluation.scores import DetectorFacts, Evaluated
+from forensics.evaluation.scores import DetectorFacts, Evaluated, Level
 from forensics.evaluation.sweep import AS_GIVEN
 from forensics.report.facts import SettingsFacts
 from forensics.report.model import ModelFile
@@ -77,6 +77,14 @@ class Evaluation:
     sweep: tuple[SweepRow, ...]
     unscored: tuple[Unscored, ...]
     unreadable: tuple[Unreadable, ...]
+
+    @property
+    def rows_by_level(self) -> dict[tuple[str, Level], tuple[Row, ...]]:
+        """The rows of each dataset at each level, videos first."""
+        keys = dict.fromkeys((row.comparison.dataset, row.level) for row in self.rows)
+        return {
+            key: tuple(row for row in self.rows if (row.comparison.dataset, row.level) == key) for key in keys
+        }
 
     @property
     def groups_by_key(self) -> dict[tuple[str, str], tuple[GroupRow, ...]]:
