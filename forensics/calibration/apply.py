@@ -7,7 +7,7 @@ from pathlib import Path
 
 from forensics.calibration.file import load_calibration
 from forensics.calibration.record import Calibration
-from forensics.calibration.reports import track_conditions, video_conditions, video_score
+from forensics.calibration.reports import track_conditions, track_score, video_conditions, video_score
 from forensics.detector import Scope
 from forensics.models import Models
 from forensics.report.facts import storable
@@ -88,7 +88,7 @@ def _of_tracks(report: Report, calibration: Calibration) -> tuple[CalibratedTrac
     runs = [run for run in report.detectors if (run.name,) == wanted and run.scope is Scope.FACE]
     return tuple(
         CalibratedTrack(
-            found.track, calibration.judge({run.name: found.mean_score}, track_conditions(report, found))
+            found.track, calibration.judge({run.name: track_score(found)}, track_conditions(report, found))
         )
         for run in runs
         if run.finding is not None

@@ -103,7 +103,12 @@ def _score_in(report: Report, name: str) -> float | None:
 def video_score(finding: VideoFinding) -> float | None:
     """The mean score of the most suspicious track, `None` where no track had enough material."""
     top = _most_suspicious(finding)
-    return None if top is None else top.mean_score
+    return None if top is None else track_score(top)
+
+
+def track_score(found: TrackFinding) -> float | None:
+    """The mean score of a track, `None` where it had not enough material."""
+    return None if found.reason in NO_VERDICT_REASONS else found.mean_score
 
 
 def _most_suspicious(finding: VideoFinding) -> TrackFinding | None:

@@ -96,7 +96,9 @@ def verdict_of(log10_lr: float, *, at_bound: bool) -> CalibratedVerdict:
 
 def no_score(detector: str) -> CalibratedVerdict:
     """No verdict, because a detector the calibration needs gave no score."""
-    return _without_ratio(NoRatio.NO_SCORE, f"no likelihood ratio: {detector} gave no score", inside=True)
+    return _without_ratio(
+        NoRatio.NO_SCORE, f"no likelihood ratio: {detector} gave no score to judge by", inside=True
+    )
 
 
 def out_of_domain(outside: Sequence[str]) -> CalibratedVerdict:

@@ -139,7 +139,7 @@ def _print_summary(made: Calibration) -> None:
     ):
         click.echo(f"  {name:<12} {_words(figure)}")
     if bins < BINS_THAT_TELL:
-        click.echo(f"an ECE of {bins} bins says little; there is one for every ten videos")
+        click.echo(f"an ECE of {bins} bins says little; there is a bin for every ten videos")
     if figures.cllr.value >= 1:
         click.echo("a Cllr of 1 or more: on such videos this score is worth nothing as evidence", err=True)
 
