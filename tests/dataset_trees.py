@@ -127,6 +127,11 @@ def universalfakedetect(root: Path) -> None:
     touch(root / "test/deepfake", "0_real/1.png", "1_fake/1.png")
 
 
+def utkface(root: Path) -> None:
+    touch(root / "part1", "39_0_1_20170116174525125.jpg", "61_1_20170109142408075.jpg")
+    touch(root / "part2", "100_1_4_20170110183726390.jpg.chip.jpg")
+
+
 def manifest(root: Path) -> None:
     touch(root, "a.mp4", "seq/1.png", "seq/2.png")
     (root / "manifest.csv").write_text(
@@ -145,5 +150,6 @@ TREES: dict[str, Callable[[Path], None]] = {
     "faceforensics": faceforensics,
     "manifest": manifest,
     "universalfakedetect": universalfakedetect,
+    "utkface": utkface,
     "wilddeepfake": wilddeepfake,
 }

@@ -131,6 +131,19 @@ EXPECTED = {
             ),
         },
     ),
+    "utkface": (
+        3,
+        {
+            "part1/39_0_1_20170116174525125.jpg": (
+                "real", "test", "utkface", "utkface:39_0_1_20170116174525125.jpg",
+                "age=20-39;sex=0;race=1", "",
+            ),
+            "part1/61_1_20170109142408075.jpg": (
+                "real", "test", "utkface", "utkface:61_1_20170109142408075.jpg",
+                "age=60-79;sex=1;race=unknown", "",
+            ),
+        },
+    ),
     "manifest": (
         2,
         {

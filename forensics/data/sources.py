@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from forensics.data.dataset import ReadOptions
 from forensics.data.faces import DatasetError, FaceRecord, Label, Split, split_by_identity
+from forensics.datasets import utkface
 
 # Detectors meet adults; an infant's head has other proportions than the outline model's.
 MIN_AGE_YEARS = 10
-_AGE_BAND_YEARS = 20
 
 
 def training_records(
@@ -55,18 +57,12 @@ def _clip(path: Path, label: Label) -> FaceRecord:
 
 
 def _utkface(folder: Path) -> list[FaceRecord]:
-    """Names are age_sex_race_date; nobody is named, so every picture is its own identity."""
-    records = []
-    for path in _pictures(folder):
-        age, sex, *rest = path.name.split("_")
-        if int(age) < MIN_AGE_YEARS:
-            continue
-        # A few names lack the race.
-        race = rest[0] if len(rest) == 2 else "unknown"
-        band = int(age) // _AGE_BAND_YEARS * _AGE_BAND_YEARS
-        group = f"age={band}-{band + _AGE_BAND_YEARS - 1};sex={sex};race={race}"
-        records.append(FaceRecord(path, Label.REAL, Split.TRAIN, "utkface", f"utkface:{path.name}", group))
-    return records
+    """The dataset's own records, less the children."""
+    return [
+        replace(record, split=Split.TRAIN)
+        for record in utkface.read(folder, ReadOptions()).records
+        if int(record.path.name.partition("_")[0]) >= MIN_AGE_YEARS
+    ]
 
 
 def _named(source: str) -> Callable[[Path], list[FaceRecord]]:
