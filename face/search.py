@@ -49,7 +49,7 @@ def kept(
     sure = np.clip(confidence.astype(np.float32), 0.0, 1.0)
     least = min_confidence if settings.min_confidence is None else settings.min_confidence
     longer_side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0.0)
-    keep = np.flatnonzero((longer_side >= settings.min_face_pixels) & (sure >= least))
+    keep = np.flatnonzero((longer_side >= settings.kept_from_pixels) & (sure >= least))
     # Position breaks ties, so that equal confidences cannot change the order between runs.
     keep = keep[np.lexsort((boxes[keep, 1], boxes[keep, 0], -sure[keep]))]
     return FaceDetections(

@@ -37,7 +37,7 @@ class AnalysisSettings:
     limits: Limits = DEFAULT_LIMITS
     backend: str = DEFAULT_BACKEND
     face_detector: str = "mtcnn"
-    detect: DetectSettings = field(default_factory=DetectSettings)
+    detect: DetectSettings = field(default_factory=lambda: DetectSettings(keep_smaller=True))
     quality: QualityLimits = field(default_factory=QualityLimits)
     manual_faces: tuple[ManualFace, ...] = ()
     tracking_embedder: str = "dlib"

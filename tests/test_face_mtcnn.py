@@ -102,6 +102,34 @@ def test_smallest_face_is_found_in_a_large_frame(detector: FaceDetector) -> None
     assert 40 <= np.ptp(found.boxes_xyxy[0, 1::2]) <= 60
 
 
+def shrunk_astronaut(height: float) -> npt.NDArray[np.uint8]:
+    """The astronaut in grey, with a box of that height in pixels."""
+    small = cv2.resize(
+        astronaut()[20:220, 120:320], None, fx=height / 111, fy=height / 111, interpolation=cv2.INTER_AREA
+    )
+    frame = np.full((240, 320, 3), 90, np.uint8)
+    frame[60 : 60 + small.shape[0], 100 : 100 + small.shape[1]] = small
+    return frame
+
+
+def test_smaller_faces_are_kept_where_they_are_asked_for(detector: FaceDetector) -> None:
+    frame = shrunk_astronaut(34)
+    assert len(detector.detect(frame[None])) == 0
+    patient = load_detector(device=CPU, settings=DetectSettings(keep_smaller=True))
+    (box,) = patient.detect(frame[None]).boxes_xyxy
+    assert 28 <= box[3] - box[1] < 40
+    assert len(patient.detect(shrunk_astronaut(15)[None])) == 0
+
+
+def test_keeping_smaller_faces_changes_nothing_about_the_others(detector: FaceDetector) -> None:
+    patient = load_detector(device=CPU, settings=DetectSettings(keep_smaller=True))
+    for frame in (astronaut(), six_faces()):
+        one, other = detector.detect(frame[None]), patient.detect(frame[None])
+        large = (other.boxes_xyxy[:, 2:] - other.boxes_xyxy[:, :2]).max(1) >= 40
+        np.testing.assert_array_equal(one.boxes_xyxy, other.boxes_xyxy[large])
+        np.testing.assert_array_equal(one.landmarks, other.landmarks[large])
+
+
 def test_confidence_limit_is_kept() -> None:
     everything = load_detector(device=CPU, settings=DetectSettings(min_confidence=0.0))
     most = float(everything.detect(six_faces()[None]).confidence[2])

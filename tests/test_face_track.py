@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ class Face:
     left: float
     usable: bool = True
     vector: npt.NDArray[np.float64] | None = None
+    size: float = 100.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ def follow(
     for start in range(0, len(frames), chunk):
         part = frames[start : start + chunk]
         faces = [face for frame in part for face in frame]
-        boxes = np.array([[face.left, 50, face.left + 100, 150] for face in faces], np.float32).reshape(-1, 4)
+        boxes = np.array(
+            [[face.left, 50, face.left + face.size, 50 + face.size] for face in faces], np.float32
+        ).reshape(-1, 4)
         count = len(faces)
         detections = FaceDetections(
             boxes,
@@ -240,6 +243,26 @@ def test_poor_faces_leave_the_identity_alone() -> None:
     (track,) = result.tracks.tracks
     assert track.detections == 12
     assert track.identity @ person_vector("ann") > 0.995
+
+
+def test_small_faces_do_not_disturb_the_track_of_a_large_one() -> None:
+    # Too small to score and as like the large face as can be: in its box, beside it, and where it is missed.
+    large = [[Face("Ada", 10.0 * step)] if step % 5 != 4 else [] for step in range(20)]
+    tiny = Face("Ada", 0, usable=False, size=35)
+    mixed = [
+        [*faces, replace(tiny, person="Bob", left=10.0 * step + 20), replace(tiny, person="Cy", left=400.0)]
+        for step, faces in enumerate(large)
+    ]
+    vector = person_vector("Ada")
+    mixed = [[face if face.usable else replace(face, vector=vector) for face in faces] for faces in mixed]
+    alone, found = follow(large), follow(mixed)
+    (track,) = alone.tracks.tracks
+    beside = found.tracks.tracks[found.ids["Ada"][0]]
+    assert len(set(found.ids["Ada"])) == 1
+    for name in ("first_index", "last_index", "detections"):
+        assert getattr(beside, name) == getattr(track, name)
+    assert not {*found.ids["Bob"], *found.ids["Cy"]} & set(found.ids["Ada"])
+    assert float(beside.identity @ vector) > 0.99
 
 
 def test_tracks_of_poor_faces_are_not_joined_by_identity() -> None:

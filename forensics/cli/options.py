@@ -96,7 +96,10 @@ search_options = together(
         help="Search faces in frames shrunk to this longest side, in pixels [default: 640].",
     ),
     option(
-        FACES, "--min-face", type=click.IntRange(min=1), help="The smallest face, in pixels [default: 40]."
+        FACES,
+        "--min-face",
+        type=click.IntRange(min=1),
+        help="The smallest face searched for and scored, in pixels [default: 40].",
     ),
 )
 
@@ -247,7 +250,7 @@ def settings_of(options: dict[str, Any]) -> AnalysisSettings:
     given = {name: options.pop(name) for name in ("min_frames", "backend", "face_detector")}
     smallest = detect["min_face_pixels"]
     return AnalysisSettings(
-        detect=DetectSettings(**_chosen(detect)),
+        detect=DetectSettings(keep_smaller=True, **_chosen(detect)),
         quality=QualityLimits() if smallest is None else QualityLimits(min_size_pixels=float(smallest)),
         manual_faces=manual_faces,
         sampling=sampling_of(options),
