@@ -185,3 +185,8 @@ def test_an_item_listed_twice_and_a_folder_of_something_else_are_refused(tmp_pat
         "6 items are listed more than once",
     )
     assert_refused(evaluate(manifest, "-o", tmp_path), ExitCode.USAGE, "is of no evaluation", "name a new")
+
+
+def test_a_face_pointed_out_in_one_video_is_no_option_of_many(tmp_path: Path) -> None:
+    result = evaluate(six_clips(tmp_path), "-o", tmp_path / "out", "--face", "1,1,50,50@0")
+    assert_refused(result, ExitCode.USAGE, "--face", "one video")

@@ -19,6 +19,7 @@ from forensics.cli.options import (
 )
 from forensics.cli.progress import byte_bar, frame_bar
 from forensics.cli.sections import SectionedCommand
+from forensics.errors import UsageFault
 
 if TYPE_CHECKING:
     from forensics.data.dataset import Dataset
@@ -76,6 +77,8 @@ def detectors_command(
     conditions = parse_sweep(sweep)
     chosen = {name: options.pop(name) for name in ("dataset_name", "split", "compression", "splits")}
     settings = settings_of(options)
+    if settings.manual_faces:
+        raise UsageFault("--face points into one video; evaluate without it")
     datasets: list[tuple[str, Dataset]] = []
     for material in materials:
         dataset = chosen_dataset(material, **chosen)
