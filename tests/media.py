@@ -35,6 +35,16 @@ BT601, BT709, BT2020 = 6, 1, 9
 PQ, HLG = 16, 18
 TV, PC = 1, 2
 
+# Codecs as settings of `encode`.
+VP9: dict[str, Any] = {
+    "codec": "libvpx-vp9",
+    "options": {"crf": "10", "b": "0", "deadline": "realtime", "cpu-used": "8"},
+}
+HEVC: dict[str, Any] = {
+    "codec": "libx265",
+    "options": {"crf": "10", "x265-params": "log-level=none"},
+}
+
 # Rows (a, b, u, c, d, v, x, y, w) of ISO 14496-12, clockwise turns and a left-right mirror.
 TURNS = {
     90: (0, 1, 0, -1, 0, 0, 0, 0, 1),
@@ -140,12 +150,11 @@ def h264_open_gop(path: Path, count: int = 40) -> Path:
 
 
 def hevc(path: Path, count: int = 20) -> Path:
-    return h264(path, count, codec="libx265", options={"crf": "10", "x265-params": "log-level=none"})
+    return h264(path, count, **HEVC)
 
 
 def vp9(path: Path, count: int = 20) -> Path:
-    options = {"crf": "10", "b": "0", "deadline": "realtime", "cpu-used": "8"}
-    return h264(path, count, codec="libvpx-vp9", options=options)
+    return h264(path, count, **VP9)
 
 
 def av1(path: Path, count: int = 20) -> Path:
@@ -327,6 +336,25 @@ def size_change(
     pts = range(count + 2, 2 * count + 2)
     later = encode(path.with_name("later.ts"), rgb_frames(count, *sizes[1]), pts=pts)
     path.write_bytes(first.read_bytes() + later.read_bytes())
+    return path
+
+
+def size_change_in_matroska(path: Path, count: int = 5, **settings: Any) -> Path:
+    """A WebM or MKV that goes from 128x96 to 64x48 after `count` frames; `settings` go to `encode`."""
+    sizes = ((WIDTH, HEIGHT), (64, 48))
+    with av.open(str(path), "w") as joined:
+        target: Any = None
+        for part, (width, height) in enumerate(sizes):
+            source = h264(path.with_name(f"part{part}.mkv"), count, width, height, **settings)
+            with av.open(str(source)) as container:
+                stream = container.streams.video[0]
+                target = target or joined.add_stream_from_template(stream)
+                for packet in container.demux(stream):
+                    if packet.dts is None or packet.pts is None:
+                        continue
+                    ticks = round(part * count / RATE / packet.time_base)
+                    packet.pts, packet.dts, packet.stream = packet.pts + ticks, packet.dts + ticks, target
+                    joined.mux(packet)
     return path
 
 

@@ -9,6 +9,11 @@ from types import MappingProxyType
 
 BACKENDS = ("pyav", "decord")
 DEFAULT_BACKEND = "pyav"
+# What "yes" in the table means: times are equal, and each picture differs from an independent decode by no
+# more than this in the mean of all samples and in their median. Decoders round and spread chroma in their
+# own ways; at the edges of colours single samples differ by more than half of the scale.
+MEAN_TOLERANCE_LEVELS = 4
+MEDIAN_TOLERANCE_LEVELS = 2
 
 
 class ClipKind(StrEnum):
@@ -27,6 +32,7 @@ class ClipKind(StrEnum):
     EDIT_LIST = "edit list (trimmed without re-encoding)"
     ANAMORPHIC = "pixels that are not square"
     ODD_SIZE = "odd size"
+    PADDED_ROWS = "16, 24, 48 or 72 pixels wide"
     TEN_BIT = "10-bit"
     FULL_RANGE_BT709 = "declared as BT.709, full range"
     UNDECLARED_HD = "HD without declared colours"
@@ -38,7 +44,7 @@ class ClipKind(StrEnum):
     CORRUPTED = "corrupted"
 
 
-# Why a backend is not given files of a kind; what is not named here it must decode exactly.
+# Why a backend is not given files of a kind; what is not named here it must decode rightly.
 LIMITATIONS: Mapping[str, Mapping[ClipKind, str]] = MappingProxyType(
     {
         "pyav": MappingProxyType({}),
@@ -46,14 +52,15 @@ LIMITATIONS: Mapping[str, Mapping[ClipKind, str]] = MappingProxyType(
             {
                 ClipKind.AV1: "its FFmpeg 4.1 has no AV1 decoder",
                 ClipKind.AVI: "it gives AVI frames no usable times",
-                ClipKind.TRANSPORT_STREAM: "it fails at the end of MPEG-TS files",
+                ClipKind.TRANSPORT_STREAM: "it lets the times of MPEG-TS begin at 0 and fails at the end",
                 ClipKind.MIRRORED: "it turns pictures but does not mirror them",
-                ClipKind.EDIT_LIST: "it ignores edit lists and shows frames that were cut",
+                ClipKind.EDIT_LIST: "it counts the frames that an edit list hides",
                 ClipKind.ANAMORPHIC: "it leaves pixels that are not square as they are",
+                ClipKind.PADDED_ROWS: "it leaves padding in the rows of such narrow pictures",
                 ClipKind.UNDECLARED_HD: "it takes HD without declared colours for BT.601",
                 ClipKind.INTERLACED: "it does not deinterlace",
                 ClipKind.HDR: "it does not tone-map HDR",
-                ClipKind.SEVERAL_STREAMS: "it does not say which of several video streams it reads",
+                ClipKind.SEVERAL_STREAMS: "it may read another of several video streams",
                 ClipKind.SIZE_CHANGE: "it rescales after a change of size without saying so",
                 ClipKind.TRUNCATED: "it fails where a truncated file breaks off",
                 ClipKind.CORRUPTED: "it does not count damaged frames",

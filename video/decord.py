@@ -1,4 +1,4 @@
-"""The second reader: decord, in a process of its own, for the files that it decodes exactly."""
+"""The second reader: decord, in a process of its own, for the files that it decodes rightly."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from video.pyav import PyAvReader
 from video.reader import Limits
 from video.sampling import Sampling
 from video.shots import DELAY_FRAMES, small_size, with_shots
+from video.sizes import size_change
 from video.spread import shot_spans
 from video.streams import PacketScan, scan_packets
 from video.tonemap import HDR_TRANSFERS
@@ -29,6 +30,9 @@ TIME_TOLERANCE_SECONDS = 0.002
 # What the contract tests compare with PyAV; anything else would be a guess.
 TRUSTED_CONTAINERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 TRUSTED_CODECS = ("h264", "hevc", "vp9")
+# decord pads rows to 32 pixels; where that is a whole number of times the width, it gives the padding too,
+# as more channels. Its worker notices other widths, if there are any.
+PADDED_WIDTHS = (2, 4, 6, 8, 12, 16, 24, 48, 72)
 _LIMITATIONS = LIMITATIONS["decord"]
 
 
@@ -53,9 +57,16 @@ class DecordReader:
             self._warnings = described.warnings
         self._scan = scan_packets(path, self._info.stream_index, max_pixels=limits.max_pixels)
         limits.check_frames(path, len(self._scan.pts))
-        reason = obstacle(probe(path), self._scan)
+        reason = obstacle(probe(path), self._scan) or self._size_obstacle(limits)
         if reason is not None:
             raise RefusedVideoError(path, f"is not for decord: {reason}", REMEDY)
+
+    def _size_obstacle(self, limits: Limits) -> str | None:
+        """What only the pictures tell, so it is looked for last."""
+        if self._info.width in PADDED_WIDTHS:
+            return _LIMITATIONS[ClipKind.PADDED_ROWS]
+        change = size_change(self._path, self._info.stream_index, max_pixels=limits.max_pixels)
+        return None if change is None else _LIMITATIONS[ClipKind.SIZE_CHANGE]
 
     @property
     def info(self) -> VideoInfo:

@@ -60,10 +60,7 @@ class DecordProcess:
         if process.stdout is None:
             raise ValueError("the worker's standard output must be a pipe")
         self._output = process.stdout
-        first = self._words()
-        if "error" in first:
-            raise self._failed(first["error"])
-        self.seconds: list[float] = first["seconds"]
+        self.seconds: list[float] = self._words("seconds")["seconds"]
 
     @classmethod
     @contextmanager
@@ -93,9 +90,7 @@ class DecordProcess:
     def frames(self) -> Iterator[DecordFrame]:
         """The frames from the first on; ends with `UnreadableVideoError` where decord met damage."""
         for index in range(min(self._until, len(self.seconds))):
-            size = self._words()
-            if "error" in size:
-                raise self._failed(size["error"])
+            size = self._words("height", "width")
             small = self._pixels(*self._small)
             picture = self._pixels(size["height"], size["width"]) if index in self._indices else None
             yield DecordFrame(small, picture)
@@ -110,20 +105,26 @@ class DecordProcess:
 
     def _finish(self) -> None:
         """Wait for the end; raises `UnreadableVideoError` where decord met damage on the way."""
-        last = self._words()
-        if "error" in last:
-            raise self._failed(last["error"])
+        self._words("done")
         complaints = self._complaints()
         if complaints:
             raise self._failed(
                 f"{LIMITATIONS['decord'][ClipKind.CORRUPTED]}, and reported some ({complaints})"
             )
 
-    def _words(self) -> dict[str, Any]:
+    def _words(self, *expected: str) -> dict[str, Any]:
+        """The next line of the answer, which must hold the `expected` words."""
         line = self._within_time(self._output.readline)
         if not line:
             raise self._failed(self._complaints() or "it stalled or died")
-        words: dict[str, Any] = json.loads(line)
+        try:
+            words = json.loads(line)
+        except ValueError:
+            words = None
+        if isinstance(words, dict) and "error" in words:
+            raise self._failed(str(words["error"]))
+        if not isinstance(words, dict) or not words.keys() >= set(expected):
+            raise self._failed("it gave other bytes than it announced")
         return words
 
     def _within_time(self, read: Callable[[], bytes]) -> bytes:

@@ -43,6 +43,8 @@ def _serve(request: dict[str, Any], answer: BinaryIO) -> None:
         for index in range(min(count, request["until"])):
             # Reading in order: seeking in decord gives wrong frames with several codecs.
             frame = video.next().asnumpy()
+            if frame.ndim != 3 or frame.shape[2] != 3:
+                raise RuntimeError(f"it gave frame {index} as {list(frame.shape)}, which is no RGB picture")
             _say(answer, {"height": frame.shape[0], "width": frame.shape[1]})
             rows, columns = (
                 np.arange(small) * side // small
