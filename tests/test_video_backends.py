@@ -25,6 +25,7 @@ import numpy as np
 import pytest
 from media import Picture
 
+from forensics.cli.decoders import decoders_command
 from video import decord, decord_process
 from video.backends import (
     BACKENDS,
@@ -376,3 +377,9 @@ def test_the_table_has_a_row_for_every_kind() -> None:
     assert all(len(row.answers) == len(BACKENDS) for row in rows)
     assert {row.answers[0] for row in rows} == {"yes"}
     assert sum(row.answers[1] != "yes" for row in rows) == len(LIMITATIONS["decord"])
+
+
+def test_the_help_states_the_tolerance_that_the_tests_hold_to() -> None:
+    words = " ".join((decoders_command.help or "").split())
+    assert f"at most {MEAN_TOLERANCE_LEVELS} of 255 levels in the mean" in words
+    assert "exactly" not in words

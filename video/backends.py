@@ -56,7 +56,7 @@ LIMITATIONS: Mapping[str, Mapping[ClipKind, str]] = MappingProxyType(
                 ClipKind.MIRRORED: "it turns pictures but does not mirror them",
                 ClipKind.EDIT_LIST: "it counts the frames that an edit list hides",
                 ClipKind.ANAMORPHIC: "it leaves pixels that are not square as they are",
-                ClipKind.PADDED_ROWS: "it leaves padding in the rows of such narrow pictures",
+                ClipKind.PADDED_ROWS: "it leaves padding in the rows at this width",
                 ClipKind.UNDECLARED_HD: "it takes HD without declared colours for BT.601",
                 ClipKind.INTERLACED: "it does not deinterlace",
                 ClipKind.HDR: "it does not tone-map HDR",
