@@ -17,6 +17,7 @@ from forensics.calibration.facts import Digest, Range, SeenConditions
 from forensics.calibration.file import save_calibration
 from forensics.calibration.record import Calibration, recorded_settings, weights_of
 from forensics.calibration.verdict import NoRatio
+from forensics.detector import Scope
 from forensics.errors import CalibrationError
 from forensics.face2text import PromptMode
 from forensics.report.html import render_html
@@ -103,6 +104,31 @@ def test_a_video_of_more_people_than_were_seen_gets_no_ratio_and_each_person_sti
     assert "people judged 2, seen 1 to 1" in judged.calibrated.verdict.sentence
     assert all(track.verdict.likelihood_ratio is not None for track in judged.calibrated.tracks)
     assert "among many people one or another is high by chance" in judged.calibration
+
+
+@pytest.mark.parametrize(
+    ("scopes", "subject"),
+    [
+        ([Scope.FACE], "the face"),
+        ([Scope.FRAME], "the picture"),
+        ([Scope.FACE, Scope.FRAME], "the video"),
+    ],
+)
+def test_the_ratio_speaks_of_what_was_scored(scopes: list[Scope], subject: str, tmp_path: Path) -> None:
+    report = report_of([2.0] * 8)
+    runs = [
+        replace(report.detectors[0], name=name, scope=scope)
+        for name, scope in zip("ab", scopes, strict=False)
+    ]
+    names = [run.name for run in runs]
+    made = replace(
+        calibration(*names, weights=(1.0,) * len(names)),
+        weights=weights_of(report.weights, names),
+        settings=recorded_settings(report.settings, names),
+    )
+    judged = calibrated_report(replace(report, detectors=tuple(runs)), saved(made, tmp_path))
+    assert judged.calibrated is not None
+    assert f"more probable if {subject} is manipulated in the way of" in judged.calibrated.verdict.sentence
 
 
 def test_people_without_enough_frames_are_not_counted(tmp_path: Path) -> None:

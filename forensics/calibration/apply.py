@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,7 +69,9 @@ def calibrated_report(report: Report, path: Path) -> Report:
             sha256=sha256_of(path),
             detectors=calibration.detectors,
             # By the score the calibration was fitted on: the most suspicious person's.
-            verdict=calibration.judge(_video_scores(report), conditions),
+            verdict=calibration.judge(
+                _video_scores(report), conditions, subject=_subject(report, calibration.detectors)
+            ),
             tracks=tracks,
         ),
     )
@@ -76,6 +79,14 @@ def calibrated_report(report: Report, path: Path) -> Report:
 
 def _video_scores(report: Report) -> dict[str, float | None]:
     return {run.name: video_score(run.finding) for run in report.detectors if run.finding is not None}
+
+
+def _subject(report: Report, detectors: Sequence[str]) -> str:
+    """What the calibrated score is about: a face, the picture, or where it is of both the video."""
+    scopes = {run.scope for run in report.detectors if run.name in detectors}
+    if len(scopes) > 1:
+        return "the video"
+    return "the picture" if scopes == {Scope.FRAME} else "the face"
 
 
 def _of_tracks(report: Report, calibration: Calibration) -> tuple[CalibratedTrack, ...]:

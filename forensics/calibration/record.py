@@ -110,10 +110,15 @@ class Calibration:
         return tuple(warnings)
 
     def judge(
-        self, scores: Mapping[str, float | None], conditions: Conditions | None = None
+        self,
+        scores: Mapping[str, float | None],
+        conditions: Conditions | None = None,
+        *,
+        subject: str = "the face",
     ) -> CalibratedVerdict:
         """The verdict on a case from its score per detector, `None` where one abstained.
 
+        `subject` is what was scored, as the verdict's sentence is to name it.
         A case with a score, or `conditions`, outside what the calibration saw gets no likelihood ratio.
         """
         given: list[float] = []
@@ -133,7 +138,7 @@ class Calibration:
             return out_of_domain(outside)
         log10_lr = float(self.model.log10_lrs(np.array([given]))[0])
         bounds = self.model.bounds
-        return verdict_of(log10_lr, at_bound=log10_lr in (bounds.low, bounds.high))
+        return verdict_of(log10_lr, at_bound=log10_lr in (bounds.low, bounds.high), subject=subject)
 
 
 def weights_of(files: Iterable[ModelFile], detectors: Iterable[str]) -> tuple[Digest, ...]:

@@ -45,8 +45,8 @@ _BAND_ENDS = (
     (10_000.0, Band.STRONG),
     (1_000_000.0, Band.VERY_STRONG),
 )
-_MANIPULATED = "the face is manipulated in the way of the calibration data"
-_UNTOUCHED, _ELSE = "the face is not manipulated", "it is manipulated in the way of the calibration data"
+_MANIPULATED = "is manipulated in the way of the calibration data"
+_UNTOUCHED = "is not manipulated"
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class CalibratedVerdict:
     sentence: str
 
 
-def verdict_of(log10_lr: float, *, at_bound: bool) -> CalibratedVerdict:
-    """The verdict on a case whose likelihood ratio is known."""
+def verdict_of(log10_lr: float, *, at_bound: bool, subject: str = "the face") -> CalibratedVerdict:
+    """The verdict on a case whose likelihood ratio is known; `subject` is what was scored, in words."""
     strength = 10 ** abs(log10_lr)
     band = next((band for end, band in _BAND_ENDS if strength <= end), Band.EXTREMELY_STRONG)
     if strength < _LEAST_SUPPORT:
@@ -77,8 +77,10 @@ def verdict_of(log10_lr: float, *, at_bound: bool) -> CalibratedVerdict:
     supports = Support.MANIPULATION if log10_lr > 0 else Support.NO_MANIPULATION
     if band is Band.NONE:
         supports = Support.NEITHER
-    sides = f"{_MANIPULATED} than if it is not" if log10_lr >= 0 else f"{_UNTOUCHED} than if {_ELSE}"
-    times = f"the score is {_rounded_down(strength)} times more probable if {sides}"
+    sides = (
+        f"{_MANIPULATED} than if it is not" if log10_lr >= 0 else f"{_UNTOUCHED} than if it {_MANIPULATED}"
+    )
+    times = f"the score is {_rounded_down(strength)} times more probable if {subject} {sides}"
     words = band.value if supports is Support.NEITHER else f"{band.value} for {supports.value}"
     limit = "; the calibration data support no stronger statement" if at_bound else ""
     return CalibratedVerdict(
