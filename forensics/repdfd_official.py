@@ -16,6 +16,8 @@ from weights.errors import CorruptWeightsError
 CHECKPOINT = "repdfd-official"
 EMBEDDER = "transface"
 TRAINED_PROMPT = PromptMode.FACE
+# Assumed: the crops the checkpoint was trained on were not described.
+MARGIN_RATIO = 1.3
 
 
 def build_clip(backbone: str, state: Mapping[str, torch.Tensor]) -> Any:

@@ -19,6 +19,8 @@ from weights_local import CONTENT, local_server, registry, spec
 from face.detect import load_detector
 from face.embed import load_embedder, weights_needed
 from face.errors import FaceError
+from face.iresnet import IResNet
+from face.transface import TransFace
 from forensics.cli import main
 from forensics.errors import ExitCode
 from weights.registry import DEFAULT
@@ -96,7 +98,7 @@ def test_half_a_checkpoint_is_not_imported_and_the_whole_one_then_is(
     run: Callable[..., Result], tmp_path: Path, zipped: bool
 ) -> None:
     whole, half = tmp_path / "whole.pt", tmp_path / "half.pt"
-    torch.save({"w": torch.zeros(5000)}, whole, _use_new_zipfile_serialization=zipped)
+    torch.save(telling_tensors("blendface"), whole, _use_new_zipfile_serialization=zipped)
     half.write_bytes(whole.read_bytes()[:9000])
     line = assert_refused(run("weights", "import", "blendface", half), str(half), "BlendFace repository")
     assert "cut off" in line
@@ -137,11 +139,48 @@ def test_the_file_of_another_encoder_is_refused_where_it_is_loaded(tmp_path: Pat
         assert "\n" not in str(refused.value)
 
 
-def test_after_the_file_of_another_encoder_the_right_one_can_be_imported(
+def telling_tensors(name: str, value: float = 0.0) -> dict[str, torch.Tensor]:
+    """As much of a published checkpoint as the registry looks at, all of one value."""
+    return {tensor: torch.full(shape, value) for tensor, shape in DEFAULT.get(name).tensors}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["blendface", "transface-l-glint360k"])
+@pytest.mark.parametrize("kind", ["", "-checkpoint"])
+def test_the_checkpoint_of_another_network_is_not_imported_and_the_right_one_then_is(
+    run: Callable[..., Result], tmp_path: Path, name: str, kind: str
+) -> None:
+    right, wrong, other_size = (tmp_path / f"{each}.pt" for each in ("right", "wrong", "other_size"))
+    torch.save(telling_tensors(name), right)
+    torch.save({"weight": torch.zeros(1, 768), "bias": torch.zeros(1)}, wrong)
+    first, *_ = DEFAULT.get(name).tensors
+    torch.save({**telling_tensors(name), first[0]: torch.zeros(2, 3)}, other_size)
+    refused = run("weights", "import", name + kind, wrong)
+    line = assert_refused(refused, f"{wrong}: cannot be imported as {name}{kind}", "of another network")
+    assert f"has no tensor {first[0]}" in line
+    line = assert_refused(run("weights", "import", name + kind, other_size), "of another network")
+    assert f"its {first[0]} is [2, 3], expected {list(first[1])}" in line
+    assert not kept(tmp_path / "cache")
+    assert run("weights", "import", name + kind, right).exit_code == ExitCode.DONE
+
+
+def test_the_tensors_that_tell_an_encoder_are_those_of_its_network() -> None:
+    with torch.device("meta"):
+        networks: dict[str, torch.nn.Module] = {
+            "blendface": IResNet(),
+            "transface-l-glint360k": TransFace(),
+            "facenet-vggface2": InceptionResnetV1(classify=False, num_classes=None),
+        }
+    for name, network in networks.items():
+        state = network.state_dict()
+        assert DEFAULT.get(name).tensors
+        assert all(state[tensor].shape == shape for tensor, shape in DEFAULT.get(name).tensors)
+
+
+def test_another_file_of_the_same_network_can_be_imported_once_the_first_is_forgotten(
     run: Callable[..., Result], tmp_path: Path
 ) -> None:
-    for name, size in (("wrong", 1), ("right", 2)):
-        torch.save({"w": torch.zeros(size)}, tmp_path / f"{name}.pt")
+    for value, name in enumerate(("wrong", "right")):
+        torch.save(telling_tensors("blendface", value), tmp_path / f"{name}.pt")
     assert run("weights", "import", "blendface", tmp_path / "wrong.pt").exit_code == ExitCode.DONE
     cache = tmp_path / "cache"
     folders = [cache / "blendface-checkpoint", cache / "blendface"]

@@ -152,7 +152,11 @@ def test_the_report_will_say_what_the_score_is_no_evidence_of(store: Store) -> N
 
 def test_a_vit_of_another_size_is_refused_with_the_file_and_the_remedy(store: Store, tmp_path: Path) -> None:
     other = Store(tmp_path / "cache", offline=True)
-    half = {name: tensor[..., :96].contiguous() for name, tensor in transformers_state().items()}
+    # Not in what an import looks at.
+    half = {
+        name: tensor[..., :96].contiguous() if "layernorm" in name else tensor
+        for name, tensor in transformers_state().items()
+    }
     save_file(half, tmp_path / "m.safetensors")
     other.import_file(VIT, tmp_path / "m.safetensors")
     other.import_file(HeadKind.LINEAR.weights, store.fetch(HeadKind.LINEAR.weights).path)

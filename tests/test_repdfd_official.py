@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from tiny import tiny_clip
 from tiny_towers import evidence_of
 
+from face.detect import detector_names
 from face.transface import TransFace
 from face.types import CropSpec, FaceDetections
 from forensics.backbones import PUBLISHED
@@ -24,7 +25,7 @@ from forensics.detector import LoadOptions
 from forensics.detectors import repdfd
 from forensics.face2text import PromptMode
 from forensics.models import load_named_embedder
-from forensics.repdfd_official import build_clip, build_official
+from forensics.repdfd_official import MARGIN_RATIO, build_clip, build_official
 from weights.errors import CorruptWeightsError
 from weights.registry import DEFAULT, Registry
 from weights.sources import Imported
@@ -143,6 +144,11 @@ def test_the_checkpoint_is_loaded_as_it_is_and_frozen() -> None:
     assert torch.equal(model.reprogram.delta, checkpoint["delta"])
     assert torch.equal(model.face2text.projection.weight, checkpoint["map"])
     assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_the_note_names_no_detector_that_may_not_have_run_and_the_margin_that_did() -> None:
+    assert not any(name in repdfd.OFFICIAL_NOTE.lower() for name in detector_names())
+    assert f"margin of {MARGIN_RATIO} " in repdfd.OFFICIAL_NOTE
 
 
 def test_the_backbone_is_the_one_with_quickgelu() -> None:

@@ -13,7 +13,7 @@ from weights_local import CONTENT, digest, forbid_sockets, registry, spec
 
 from weights.bundle import read_bundle, write_bundle
 from weights.errors import CorruptWeightsError, MissingWeightsError, UnknownWeightsError, WeightsError
-from weights.sources import Imported
+from weights.sources import Imported, Starter
 from weights.store import Store
 
 NOWHERE = Imported("its authors")
@@ -96,7 +96,7 @@ def test_a_manifest_that_agrees_with_other_bytes_does_not_help(bundle: Path, tmp
     content = manifest(bundle)
     content["weights"][0] |= {"sha256": digest(b"other"), "size_bytes": 5}
     forged = rewritten(bundle, **{"manifest.json": json.dumps(content).encode(), "pinned": b"other"})
-    with pytest.raises(CorruptWeightsError, match="registered is"):
+    with pytest.raises(CorruptWeightsError, match=rf"^{forged}: its pinned cannot .*registered is"):
         read_bundle(store_in(tmp_path / "target"), forged)
 
 
@@ -117,6 +117,37 @@ def test_a_damaged_manifest_is_refused(text: bytes, bundle: Path, tmp_path: Path
         read_bundle(store_in(tmp_path / "target"), rewritten(bundle, **{"manifest.json": text}))
 
 
+def test_a_manifest_without_weights_or_with_impossible_sizes_is_refused(bundle: Path, tmp_path: Path) -> None:
+    content = manifest(bundle)
+    for changed, said in (
+        ([], "names no weights"),
+        ([{**content["weights"][0], "size_bytes": -1}], "less than no bytes"),
+        ([{**content["weights"][0], "size_bytes": 1}], "pinned sends more than"),
+    ):
+        text = json.dumps({**content, "weights": changed}).encode()
+        forged = rewritten(bundle, **{"manifest.json": text})
+        with pytest.raises(CorruptWeightsError, match=rf"^{forged}: .*{said}"):
+            read_bundle(store_in(tmp_path / "target"), forged)
+
+
+def test_files_of_the_package_are_neither_exported_nor_imported(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = tmp_path / "shipped.safetensors"
+    shipped.write_bytes(CONTENT)
+    monkeypatch.setattr(Starter, "path", lambda self: shipped)
+    starter = spec("starter", Starter("shipped.safetensors"))
+    target = Store(tmp_path / "target", offline=True, registry=registry(starter, PINNED, UNPINNED))
+    content = manifest(bundle)
+    # As versions before this one wrote it, with a starter that was another one then.
+    older = {**content["weights"][0], "name": "starter", "sha256": digest(b"older"), "size_bytes": 5}
+    text = json.dumps({**content, "weights": [older, *content["weights"]]}).encode()
+    forged = rewritten(bundle, **{"manifest.json": text, "starter": b"older"})
+    assert [weight.name for weight in read_bundle(target, forged)] == ["pinned", "unpinned"]
+    exported = write_bundle(target, tmp_path / "again.tar")
+    assert [weight.name for weight in exported] == ["pinned", "unpinned"]
+
+
 def test_a_file_that_is_no_bundle_or_half_of_one_is_refused(bundle: Path, tmp_path: Path) -> None:
     target = store_in(tmp_path / "target")
     (tmp_path / "text.tar").write_text("no bundle")
@@ -127,6 +158,8 @@ def test_a_file_that_is_no_bundle_or_half_of_one_is_refused(bundle: Path, tmp_pa
             read_bundle(target, path)
     with pytest.raises(MissingWeightsError, match="no such file"):
         read_bundle(target, tmp_path / "absent.tar")
+    with pytest.raises(MissingWeightsError, match="a folder, where a bundle"):
+        read_bundle(target, tmp_path)
 
 
 def test_an_unwritable_place_is_named(bundle: Path, tmp_path: Path) -> None:

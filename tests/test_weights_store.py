@@ -17,6 +17,7 @@ from weights.errors import CorruptWeightsError, MissingWeightsError, UnknownWeig
 from weights.sources import HuggingFace, Imported, PyPIMember, Starter, Url
 from weights.spec import WeightSpec
 from weights.store import Store
+from weights.streams import sha256_of
 
 NOWHERE = Imported("a page of its authors")
 
@@ -134,6 +135,46 @@ def test_offline_opens_no_socket_and_names_every_source_and_the_remedy(
     assert [step.present for step in store.plan(["tiny"])] == [False]
 
 
+def test_a_damaged_record_matters_only_where_no_digest_is_registered(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(CONTENT)
+    cache = tmp_path / "cache"
+    store = store_of(cache, spec("known", NOWHERE), spec("unknown", NOWHERE, sha256=None))
+    for name in ("known", "unknown"):
+        store.import_file(name, tmp_path / "file")
+        (cache / name / "record.json").write_text("{")
+    assert store.fetch("known").sha256 == digest(CONTENT)
+    assert store.import_file("known", tmp_path / "file").path.is_file()
+    (cache / "known" / "known.bin").unlink()
+    (cache / "known" / "record.json").write_text("{")
+    store.import_file("known", tmp_path / "file")
+    with pytest.raises(CorruptWeightsError, match=f"delete {cache / 'unknown'}"):
+        store.fetch("unknown")
+
+
+def test_a_file_that_does_not_change_is_hashed_once_and_a_changed_one_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+    monkeypatch.setattr("weights.digests.sha256_of", lambda path: hashed.append(path) or sha256_of(path))
+    (tmp_path / "file").write_bytes(CONTENT)
+    store = store_of(tmp_path / "cache", spec("tiny", NOWHERE))
+    path = store.import_file("tiny", tmp_path / "file").path
+    for _ in range(2):
+        store.fetch("tiny")
+    assert len(hashed) == 2, "so new that its times would not show a second change"
+    monkeypatch.setattr("weights.digests.SETTLED_NANOSECONDS", 0)
+    for _ in range(3):
+        store.fetch("tiny")
+    assert len(hashed) == 3
+    store.verify()
+    assert len(hashed) == 4, "asked to verify, it hashes again"
+    facts = path.stat()
+    path.write_bytes(bytes(len(CONTENT)))
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    with pytest.raises(CorruptWeightsError, match="damaged or was replaced"):
+        store.fetch("tiny")
+
+
 def test_offline_uses_what_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with local_server(file=CONTENT) as server:
         tiny = spec("tiny", Url(server.url("/file")))
@@ -162,6 +203,8 @@ def test_an_imported_file_is_checked_before_it_is_taken(tmp_path: Path) -> None:
     assert store.fetch("tiny").path.read_bytes() == CONTENT
     with pytest.raises(MissingWeightsError, match="no such file"):
         store.import_file("tiny", tmp_path / "absent.bin")
+    with pytest.raises(MissingWeightsError, match="a folder, where a file must be"):
+        store.import_file("tiny", tmp_path)
 
 
 def _fetch_in_a_process(folder: Path, url: str, barrier: object) -> str:
@@ -223,8 +266,8 @@ def test_all_missing_weights_are_named_at_once_with_every_remedy(
         store.fetch_all(["served", "here", "brought"])
     message = str(missing.value)
     assert "2 weights are not here, and no source delivered them: served, brought (" in message
-    assert "served: https://example.org/file: not asked while offline" in message
-    assert "brought: a file you import (a page of its authors): nothing imported yet" in message
+    # What the sources answered, once, without the names that `fetch --plan` lists.
+    assert "(not asked while offline; nothing imported yet)" in message
     # What nobody can download is not offered for download.
     assert "`forensics weights fetch served`, or `forensics weights import NAME FILE`" in message
     assert "`forensics weights import BUNDLE`" in message

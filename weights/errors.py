@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class WeightsError(Exception):
     """A weight file is absent, damaged or refused. The message names it, the cause and the remedy.
 
     `cause` is the message without the remedy, for the message of whoever needed this file for another one.
+    `answers` are what the sources said, without their names, for a message about several weights.
     """
 
-    def __init__(self, message: str, *, cause: str | None = None) -> None:
+    def __init__(self, message: str, *, cause: str | None = None, answers: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.cause = cause if cause is not None else message
+        self.answers = tuple(answers) or (self.cause,)
 
 
 class UnknownWeightsError(WeightsError):

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from weights.convert.layout import TensorShapes
 from weights.sources import Converted, Source
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -18,7 +19,8 @@ class WeightSpec:
 
     `sources` are tried in order. `sha256` is None where no digest could be verified from here: such a file is
     pinned at first use. `converter` names the module of `weights.convert` that makes `file` from the raw
-    weight a `Converted` source names. Raises ValueError on a record that contradicts itself.
+    weight a `Converted` source names. `tensors` are a few by which a safetensors file without a registered
+    digest is told from that of another network. Raises ValueError on a record that contradicts itself.
     """
 
     name: str
@@ -33,6 +35,7 @@ class WeightSpec:
     size_bytes: int | None
     description: str
     used_by: tuple[str, ...] = ()
+    tensors: TensorShapes = ()
 
     def __post_init__(self) -> None:
         if not NAME_PATTERN.fullmatch(self.name):

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from weights.cache import CacheFolder, default_cache_dir
 from weights.convert.layout import check_whole
 from weights.convert.run import run_converter
+from weights.digests import DigestMemory
 from weights.errors import CorruptWeightsError, MissingWeightsError, SourceError, WeightsError
+from weights.planning import how_to_forget, is_fetchable, plan, remedy, right_file, told_once
 from weights.records import Record, read_record, write_record
 from weights.registry import DEFAULT, Registry
 from weights.results import Pin, PlannedFetch, Verification, WeightFile
@@ -39,6 +41,7 @@ class Store:
         self._cache = CacheFolder(self.cache_dir)
         self.offline = offline
         self.registry = registry
+        self._digests = DigestMemory()
 
     def fetch(
         self, name: str, *, progress: Progress = no_progress, replace_damaged: bool = False
@@ -72,11 +75,12 @@ class Store:
         if len(missing) == 1:
             raise next(iter(missing.values()))
         if missing:
-            causes = "; ".join(f"{name}: {error.cause}" for name, error in missing.items())
+            answers = tuple(answer for error in missing.values() for answer in error.answers)
             raise MissingWeightsError(
                 f"{len(missing)} weights are not here, and no source delivered them: {', '.join(missing)} "
-                f"({causes}); {self._remedy(tuple(missing))}",
-                cause=causes,
+                f"({told_once(answers)}); {remedy(self.registry, tuple(missing))}",
+                cause=told_once(answers),
+                answers=answers,
             )
         return tuple(files)
 
@@ -107,7 +111,7 @@ class Store:
         path = self._cache.path(spec)
         if not path.is_file():
             return None
-        found, record = sha256_of(path), read_record(path.parent)
+        found, record = self._digests.sha256_of(path), self._record(spec)
         expected = spec.sha256 or (record.sha256 if record else None)
         if expected is None:
             raise CorruptWeightsError(
@@ -115,9 +119,13 @@ class Store:
                 f"`forensics weights fetch {name}` replaces it"
             )
         if found != expected:
-            raise CorruptWeightsError(
-                f"{path}: has the sha256 {found}, expected {expected}; it is damaged or was replaced: "
+            again = (
                 f"`forensics weights fetch {name}` gets it again"
+                if is_fetchable(self.registry, name) or spec.raw_names
+                else f"`forensics weights import {name} FILE` takes it in again"
+            )
+            raise CorruptWeightsError(
+                f"{path}: has the sha256 {found}, expected {expected}; it is damaged or was replaced: {again}"
             )
         return self._weight_file(spec, path, found, record.source if record else "found in the cache")
 
@@ -129,19 +137,21 @@ class Store:
         """
         spec = self.registry.get(name)
         if not path.is_file():
-            raise MissingWeightsError(f"{path}: no such file; nothing was imported as {name}")
+            what = "a folder, where a file must be" if path.is_dir() else "no such file"
+            raise MissingWeightsError(f"{path}: {what}; nothing was imported as {name}")
         source = origin or f"imported by the user ({path.name})"
         try:
             if spec.raw_names and not self._is_final(spec, path):
                 return self._import_raw(spec, path, source)
             with self._cache.locked(spec), self._cache.part(spec) as part:
                 shutil.copyfile(path, part)
+                self._check_convertible(spec, part)
                 return self._admit(spec, part, source)
         except CorruptWeightsError as error:
-            origin_spec = self.registry.get(spec.raw_names[0]) if spec.raw_names else spec
-            right = origin_spec.sources[0].describe()
             raise CorruptWeightsError(
-                f"{path}: cannot be imported as {name} ({error.cause}); the right file: {right}"
+                f"{path}: cannot be imported as {name} ({error.cause}); the right file: "
+                f"{right_file(self.registry, spec)}",
+                cause=error.cause,
             ) from error
 
     def _import_raw(self, spec: WeightSpec, path: Path, source: str) -> WeightFile:
@@ -156,11 +166,26 @@ class Store:
             shutil.copyfile(path, raw_part)
             digest = self._checked_digest(raw, raw_part)
             self._convert(spec, raw_part, digest, part)
+            converted = self._admit(spec, part, f"converted from {raw.name}, {source}")
             self._admit(raw, raw_part, source)
-            return self._admit(spec, part, f"converted from {raw.name}, {source}")
+            return converted
+
+    def _check_convertible(self, raw: WeightSpec, part: Path) -> None:
+        """Convert a raw file on trial where no digest is registered: pinned at first use, it would stay."""
+        for name in self.registry.names():
+            spec = self.registry.get(name)
+            if raw.sha256 is not None or raw.name not in spec.raw_names:
+                continue
+            trial = part.with_name(f"{part.name}.trial")
+            try:
+                self._convert(spec, part, sha256_of(part), trial)
+                check_whole(trial, spec.tensors)
+            finally:
+                trial.unlink(missing_ok=True)
 
     def verify(self) -> list[Verification]:
-        """Hash every weight file that is here and compare."""
+        """Hash every weight file that is here and compare, whatever was found before."""
+        self._digests = DigestMemory()
         results = []
         for name in self.registry.names():
             try:
@@ -176,20 +201,16 @@ class Store:
 
     def plan(self, names: Sequence[str]) -> list[PlannedFetch]:
         """What fetching `names` would need, raw weights before those converted from them; fetches nothing."""
-        planned: dict[str, PlannedFetch] = {}
+        return plan(self.registry, names, is_present=self._is_present)
 
-        def visit(name: str) -> None:
-            spec = self.registry.get(name)
-            here = self._is_present(spec)
-            if not here:
-                for raw in spec.raw_names:
-                    visit(raw)
-            sources = tuple(source.describe() for source in spec.sources)
-            planned.setdefault(name, PlannedFetch(spec, here, sources))
-
-        for name in names:
-            visit(name)
-        return list(planned.values())
+    def fetchable(self) -> list[str]:
+        """The weights that are here or need no file from the user, in the order of the registry."""
+        names = self.registry.names()
+        return [
+            name
+            for name in names
+            if self._is_present(self.registry.get(name)) or is_fetchable(self.registry, name)
+        ]
 
     def _is_present(self, spec: WeightSpec) -> bool:
         """Whether the file lies where it should, without hashing it."""
@@ -209,6 +230,7 @@ class Store:
         """Try the sources in order, under the lock."""
         failures: list[WeightsError] = []
         told: list[str] = []
+        answers: list[str] = []
         for source in spec.sources:
             with self._cache.part(spec) as part:
                 try:
@@ -222,26 +244,15 @@ class Store:
                     LOGGER.debug("%s: %s: %s", spec.name, source.describe(), error)
                     failures.append(error)
                     told.append(f"{source.describe()}: {error.cause}")
+                    answers += error.answers
         refused = any(isinstance(failure, CorruptWeightsError) for failure in failures)
         cause = "; ".join(told)
         raise (CorruptWeightsError if refused else MissingWeightsError)(
             f"{spec.name}: not here, and no source delivered {spec.file} ({cause}); "
-            f"{self._remedy([spec.name])}",
+            f"{remedy(self.registry, [spec.name])}",
             cause=cause,
+            answers=answers,
         )
-
-    def _remedy(self, names: Sequence[str]) -> str:
-        """What to do about missing weights: fetch those that can be fetched, import each or all at once."""
-        fetchable = [name for name in names if self._is_fetchable(self.registry.get(name))]
-        online = [f"go online and `forensics weights fetch {' '.join(fetchable)}`"] if fetchable else []
-        one = f"`forensics weights import {names[0]} FILE`"
-        bring = one if len(names) == 1 else "`forensics weights import NAME FILE` for each"
-        bundle = "`forensics weights import BUNDLE` of an `export` made elsewhere"
-        return ", or ".join([*online, bring, bundle])
-
-    def _is_fetchable(self, spec: WeightSpec) -> bool:
-        chain = [spec, *(self.registry.get(raw) for raw in spec.raw_names)]
-        return any(source.needs_network for link in chain for source in link.sources)
 
     def _deliver(self, spec: WeightSpec, source: Source, part: Path, progress: Progress) -> None:
         if source.needs_network and self.offline:
@@ -259,8 +270,8 @@ class Store:
         """Check the digest of the still unparsed file `part` and move it to its place."""
         found, path = self._checked_digest(spec, part), self._cache.path(spec)
         if spec.sha256 is None and path.suffix == ".safetensors":
-            # Half a file must not become what this cache expects ever after.
-            check_whole(part)
+            # Half a file or that of another network must not become what this cache expects ever after.
+            check_whole(part, spec.tensors)
         # The pin is written before the file: a crash in between leaves a pin that the next fetch must meet.
         write_record(path.parent, Record(found, source))
         os.replace(part, path)
@@ -270,23 +281,27 @@ class Store:
 
     def _checked_digest(self, spec: WeightSpec, part: Path) -> str:
         """The digest of `part`; CorruptWeightsError when it is not the registered or the first seen one."""
-        found, folder = sha256_of(part), self._cache.path(spec).parent
-        record = read_record(folder)
+        found = sha256_of(part)
+        record = self._record(spec)
         expected = spec.sha256 or (record.sha256 if record else None)
         if expected is not None and found != expected:
-            pin = "registered" if spec.sha256 else f"seen here at first use ({self._how_to_forget(spec)})"
+            forget = how_to_forget(self.registry, spec, self._cache)
+            pin = "registered" if spec.sha256 else f"seen here at first use ({forget})"
             raise CorruptWeightsError(f"refused: the sha256 is {found}, {pin} is {expected}")
         return found
 
-    def _how_to_forget(self, spec: WeightSpec) -> str:
-        """A raw file and what was converted from it are pinned together, so they go together."""
-        others = [self.registry.get(name) for name in self.registry.names()]
-        kin = [each for each in others if spec.name in each.raw_names or each.name in spec.raw_names]
-        folders = [str(self._cache.path(each).parent) for each in (spec, *kin)]
-        return f"delete {' and '.join(folders)} to forget it"
+    def _record(self, spec: WeightSpec) -> Record | None:
+        """What the cache noted at first use; where a digest is registered nothing depends on it."""
+        try:
+            return read_record(self._cache.path(spec).parent)
+        except CorruptWeightsError as error:
+            if spec.sha256 is None:
+                raise
+            LOGGER.warning("not needed, the sha256 is registered: %s", error)
+            return None
 
     def _starter(self, spec: WeightSpec, source: Starter) -> WeightFile:
-        found = sha256_of(source.path())
+        found = self._digests.sha256_of(source.path())
         if found != spec.sha256:
             raise CorruptWeightsError(
                 f"{source.path()}: has the sha256 {found}, registered is {spec.sha256}; "

@@ -53,7 +53,7 @@ def fetch_weights(
 ) -> None:
     """Fetch the weights NAMES, or `all` that can be fetched without you bringing a file."""
     store = Store(cache_dir, offline=offline)
-    wanted = _fetchable(store) if ALL in names else list(dict.fromkeys(names))
+    wanted = store.fetchable() if ALL in names else list(dict.fromkeys(names))
     if plan_only:
         _show_plan(store.plan(wanted), as_json)
         return
@@ -91,7 +91,8 @@ def verify_weights(as_json: bool, offline: bool, cache_dir: Path | None) -> None
     damaged = [result.name for result in results if not result.sound]
     if damaged:
         raise CorruptWeightsError(
-            f"{', '.join(damaged)}: not the bytes they must be; `forensics weights fetch` gets them again"
+            f"{', '.join(damaged)}: not the bytes they must be; `forensics weights verify` says of each what "
+            "gets it again"
         )
     if not results and not as_json:
         click.echo("no weights are here yet; `forensics weights fetch NAME`")
@@ -131,17 +132,6 @@ def export_weights(
     """Write the cached weights (or only NAMES) to the tar file BUNDLE for a machine without a network."""
     exported = write_bundle(Store(cache_dir, offline=offline), bundle, names=names or None)
     _show_files(exported, as_json)
-
-
-def _fetchable(store: Store) -> list[str]:
-    """The weights that need no file from the user, in the order of the registry."""
-    names = []
-    for name in store.registry.names():
-        chain = [name, *store.registry.get(name).raw_names]
-        sources = [source for link in chain for source in store.registry.get(link).sources]
-        if store.plan([name])[-1].present or any(source.needs_network for source in sources):
-            names.append(name)
-    return names
 
 
 def _show_licence(spec: WeightSpec) -> None:

@@ -54,7 +54,8 @@ OWN_NOTE = (
 )
 OFFICIAL_NOTE = (
     "RepDFD runs with the released checkpoint. Its authors published no face detector and no crop margin: "
-    "MTCNN and a margin of 1.3 are assumptions of this tool."
+    f"the face detector named in the settings and a margin of {official.MARGIN_RATIO} are assumptions of "
+    "this tool."
 )
 OFFICIAL_THRESHOLDS = Thresholds(0.0, 0.0, "the softmax's midpoint: no operating point was published")
 
@@ -243,7 +244,7 @@ def _load_official(store: Store, options: LoadOptions) -> RepDFDDetector:
     model.image_tower.to(options.precision.dtype)
     setup = Setup(
         # Squashed to the published 156 px by the crop itself.
-        crop=CropSpec(size=model.reprogram.face_pixels, margin_ratio=1.3),
+        crop=CropSpec(size=model.reprogram.face_pixels, margin_ratio=official.MARGIN_RATIO),
         embedder=official.EMBEDDER,
         trained_prompt=official.TRAINED_PROMPT,
         thresholds=OFFICIAL_THRESHOLDS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from weights.convert.layout import TensorShapes
 from weights.sources import Converted, HuggingFace
 from weights.spec import WeightSpec
 
@@ -11,9 +12,13 @@ CODE_REPO = "aimagelab/CoDE"
 # Only an abbreviated commit of this repository could be verified, and the Hub takes full ones; the digest
 # recorded at first use is what holds the files.
 CODE_REVISION = "main"
+# Of the embedding that the heads decide on.
+WIDTH = 192
 
 
-def _code_head(kind: str, file: str, description: str) -> tuple[WeightSpec, WeightSpec]:
+def _code_head(
+    kind: str, file: str, description: str, *, tensors: TensorShapes
+) -> tuple[WeightSpec, WeightSpec]:
     """The published pickle of one of CoDE's heads and the safetensors file converted from it."""
     raw = WeightSpec(
         name=f"code-head-{kind}-pickle",
@@ -41,6 +46,7 @@ def _code_head(kind: str, file: str, description: str) -> tuple[WeightSpec, Weig
         size_bytes=None,
         description=description,
         used_by=("code",),
+        tensors=tensors,
     )
     return raw, converted
 
@@ -59,10 +65,27 @@ CODE: tuple[WeightSpec, ...] = (
         size_bytes=None,
         description="CoDE's ViT-Tiny/16 in the transformers layout",
         used_by=("code",),
+        tensors=(
+            ("embeddings.patch_embeddings.projection.weight", (WIDTH, 3, 16, 16)),
+            ("encoder.layer.11.output.dense.weight", (WIDTH, 4 * WIDTH)),
+        ),
     ),
-    *_code_head("linear", "linear_tot_classifier_epoch-32.sav", "CoDE's logistic regression head"),
-    *_code_head("knn", "knn_tot_classifier_epoch-32.sav", "CoDE's 1-nearest-neighbour head (cosine)"),
     *_code_head(
-        "svm", "ocsvm_kernel_poly_gamma_auto_nu_0_1_crop.joblib", "CoDE's one-class SVM head (polynomial)"
+        "linear",
+        "linear_tot_classifier_epoch-32.sav",
+        "CoDE's logistic regression head",
+        tensors=(("coef", (WIDTH,)), ("intercept", (1,))),
+    ),
+    *_code_head(
+        "knn",
+        "knn_tot_classifier_epoch-32.sav",
+        "CoDE's 1-nearest-neighbour head (cosine)",
+        tensors=(("points", (None, WIDTH)), ("labels", (None,))),
+    ),
+    *_code_head(
+        "svm",
+        "ocsvm_kernel_poly_gamma_auto_nu_0_1_crop.joblib",
+        "CoDE's one-class SVM head (polynomial)",
+        tensors=(("support_vectors", (None, WIDTH)), ("dual_coef", (None,))),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from weights.convert.layout import TensorShapes
 from weights.sources import Converted, HuggingFace, Imported, PyPIMember, Url
 from weights.spec import WeightSpec
 
@@ -25,6 +26,7 @@ def _state_dict_pair(
     paper: str,
     description: str,
     used_by: tuple[str, ...],
+    tensors: TensorShapes,
 ) -> tuple[WeightSpec, WeightSpec]:
     """A published torch checkpoint that is a plain state dict, and the safetensors file converted from it."""
     raw = WeightSpec(
@@ -53,6 +55,7 @@ def _state_dict_pair(
         size_bytes=None,
         description=description,
         used_by=used_by,
+        tensors=tensors,
     )
     return raw, converted
 
@@ -116,6 +119,11 @@ FACES: tuple[WeightSpec, ...] = (
         paper="Dan et al., ICCV 2023, arXiv 2308.10133",
         description="TransFace-L, 512-d identity embedding of a 112 px aligned face",
         used_by=("embedder transface", "repdfd (official)"),
+        tensors=(
+            ("patch_embed.proj.weight", (768, 3, 9, 9)),
+            ("blocks.23.norm1.weight", (768,)),
+            ("feature.2.weight", (512, 768)),
+        ),
     ),
     *_state_dict_pair(
         "blendface",
@@ -129,6 +137,11 @@ FACES: tuple[WeightSpec, ...] = (
         paper="Shiohara et al., ICCV 2023, arXiv 2307.10854",
         description="BlendFace iresnet100, 512-d identity embedding of a 112 px aligned face",
         used_by=("embedder blendface",),
+        tensors=(
+            ("conv1.weight", (64, 3, 3, 3)),
+            ("layer3.29.conv1.weight", (256, 256, 3, 3)),
+            ("features.weight", (512,)),
+        ),
     ),
     *_state_dict_pair(
         "facenet-vggface2",
@@ -144,6 +157,7 @@ FACES: tuple[WeightSpec, ...] = (
         paper="Schroff et al., CVPR 2015, arXiv 1503.03832",
         description="InceptionResnetV1, 512-d identity embedding of a 160 px face",
         used_by=("embedder facenet",),
+        tensors=(("conv2d_1a.conv.weight", (32, 3, 3, 3)), ("last_linear.weight", (512, 1792))),
     ),
     WeightSpec(
         name="arcface-buffalo-l",

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from weights.errors import CorruptWeightsError
 
 Array = NDArray[Any]
+# Names of tensors with their shapes; None stands for any size.
+TensorShapes = tuple[tuple[str, tuple[int | None, ...]], ...]
 
 # The little-endian types a converted file may hold, with the names safetensors gives them.
 DTYPE_NAMES = {"<f4": "F32", "<f8": "F64", "<i8": "I64", "|u1": "U8"}
@@ -51,13 +53,31 @@ def write_safetensors(tensors: Mapping[str, Array], path: Path, *, metadata: Map
             stream.write(little.tobytes())
 
 
-def check_whole(path: Path) -> None:
-    """Raise CorruptWeightsError unless `path` is a whole safetensors file; reads its header only."""
+def check_whole(path: Path, holds: TensorShapes = ()) -> None:
+    """Raise CorruptWeightsError unless `path` is a whole safetensors file that has the tensors `holds`.
+
+    Reads its header only; other tensors beside these are not looked at.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="numpy"):
-            pass
+        with safe_open(path, framework="numpy") as opened:
+            names = opened.keys()
+            found = {name: opened.get_slice(name).get_shape() for name in names}
     except SafetensorError as error:
         cause = f"not a whole safetensors file ({error})"
         raise CorruptWeightsError(f"{path}: {cause}", cause=cause) from error
+    for name, shape in holds:
+        if name not in found:
+            cause = f"the file of another network: it has no tensor {name}"
+        elif len(found[name]) != len(shape) or any(
+            wanted not in (None, size) for wanted, size in zip(shape, found[name], strict=True)
+        ):
+            cause = f"the file of another network: its {name} is {found[name]}, expected {_shown(shape)}"
+        else:
+            continue
+        raise CorruptWeightsError(f"{path}: {cause}", cause=cause)
+
+
+def _shown(shape: tuple[int | None, ...]) -> str:
+    return f"[{', '.join('any' if size is None else str(size) for size in shape)}]"
