@@ -34,6 +34,9 @@ _TEMPLATES = {
 # Samples along one side of a crop's pixel are as many as frame pixels it covers, up to this: a face that
 # needs more is over 16 times larger than its crop, where memory matters more than the last aliasing.
 _MOST_SAMPLES = 16
+# The part of a frame under a crop, in longer sides of the frame: a face that fills the frame, tilted and with
+# its margin, takes about two. What is larger is no face, and would cost memory without end.
+_MOST_FRAME_SIDES = 4
 
 
 def estimate_similarity(
@@ -64,7 +67,8 @@ def make_crops(frames: torch.Tensor, detections: FaceDetections, spec: CropSpec)
     `Alignment.NONE`: the square of whole pixels nearest to `margin_ratio` times the longer box side around
     the box centre, black outside the frame, resized bilinearly with antialiasing. Aligned: the similarity
     warp to the template, bilinear; where it shrinks, each crop pixel is the mean of a grid of samples one
-    frame pixel apart or less, so nothing is skipped. Raises FaceError for landmarks that are one point.
+    frame pixel apart or less, so nothing is skipped. Raises FaceError for landmarks that are one point and
+    for faces far larger than the frame.
     """
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != torch.uint8:
         raise ValueError(f"frames must be [T,H,W,3] uint8, not {list(frames.shape)} {frames.dtype}")
@@ -123,8 +127,11 @@ def _warped_crop(frame: torch.Tensor, warp: npt.NDArray[np.float64], size: int) 
 
 
 def _cut(frame: torch.Tensor, left: int, top: int, right: int, bottom: int) -> torch.Tensor:
-    """[1,3,bottom-top,right-left] float32 of `frame` [H,W,3], black outside it."""
+    """[1,3,bottom-top,right-left] float32 of `frame` [H,W,3], black outside; FaceError if far larger."""
     height, width = frame.shape[:2]
+    if max(bottom - top, right - left) > _MOST_FRAME_SIDES * max(height, width):
+        size = f"{right - left} x {bottom - top} px of a frame of {width} x {height} px"
+        raise FaceError(f"the crop of a face would take {size}; drop the detection")
     region = torch.zeros((1, 3, bottom - top, right - left), device=frame.device)
     x0, x1, y0, y1 = max(left, 0), min(right, width), max(top, 0), min(bottom, height)
     if x0 < x1 and y0 < y1:

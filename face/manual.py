@@ -25,6 +25,8 @@ MEAN_LANDMARKS: npt.NDArray[np.float32] = np.array(
 CONFIDENCE = 1.0
 # A detected face that shares more with the user's box than this (intersection over union) is the same one.
 SAME_FACE_OVERLAP = 0.4
+# Of the user's box inside the picture; with less of a face nothing could be done, so it is a slip.
+LEAST_INSIDE_RATIO = 0.5
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class ManualFaces:
     """
 
     def __init__(self, faces: Sequence[ManualFace]) -> None:
-        self._waiting = sorted(faces, key=lambda one: (one.seconds, one.box_xyxy))
+        self._waiting = sorted(faces, key=lambda face: (face.seconds, face.box_xyxy))
 
     @property
     def unused(self) -> tuple[ManualFace, ...]:
@@ -70,28 +72,31 @@ class ManualFaces:
         *,
         frame_height: int,
         frame_width: int,
-    ) -> FaceDetections:
+    ) -> tuple[FaceDetections, npt.NDArray[np.bool_]]:
         """The detections of a chunk of T frames, whose times are `pts_seconds` [T], with the faces due in it.
 
-        Raises FaceError for a box that lies outside the frame.
+        Beside them, [N]: which of them the user points out, be it that the detector found them too.
+        Raises FaceError for a box that is larger than the frame or lies by more than half outside it.
         """
         parts = []
+        pointed_out: list[bool] = []
         for position, seconds in enumerate(pts_seconds.tolist()):
             found = _of_frame(detections, position)
+            pointed_out_here = np.zeros(len(found), dtype=bool)
             own: list[FaceDetections] = []
             while self._waiting and self._waiting[0].seconds <= seconds:
                 face = self._waiting.pop(0)
                 _check_inside(face, frame_height=frame_height, frame_width=frame_width)
-                if (
-                    len(found)
-                    and overlap(np.array([face.box_xyxy]), found.boxes_xyxy).max() > SAME_FACE_OVERLAP
-                ):
+                shared = overlap(np.array([face.box_xyxy]), found.boxes_xyxy)[0]
+                if shared.max(initial=0.0) > SAME_FACE_OVERLAP:
                     LOGGER.info("the detector found the face given at %s s itself", face.seconds)
+                    pointed_out_here[shared.argmax()] = True
                 else:
                     own.append(_as_detection(face, position))
             # Detections come by descending confidence, and nobody is surer than the user.
             parts += [*own, found]
-        return joined(parts)
+            pointed_out += [True] * len(own) + pointed_out_here.tolist()
+        return joined(parts), np.array(pointed_out, dtype=bool)
 
 
 def _of_frame(detections: FaceDetections, position: int) -> FaceDetections:
@@ -116,7 +121,10 @@ def _as_detection(face: ManualFace, position: int) -> FaceDetections:
 
 def _check_inside(face: ManualFace, *, frame_height: int, frame_width: int) -> None:
     left, top, right, bottom = face.box_xyxy
-    if right <= 0 or bottom <= 0 or left >= frame_width or top >= frame_height:
-        raise FaceError(
-            f"the face given at {face.seconds} s is outside the picture of {frame_width} x {frame_height} px"
-        )
+    width, height = right - left, bottom - top
+    picture = f"the picture of {frame_width} x {frame_height} px"
+    if max(width, height) > max(frame_width, frame_height):
+        raise FaceError(f"the face given at {face.seconds} s is larger than {picture}")
+    seen = max(0, min(right, frame_width) - max(left, 0)) * max(0, min(bottom, frame_height) - max(top, 0))
+    if seen < LEAST_INSIDE_RATIO * width * height:
+        raise FaceError(f"the face given at {face.seconds} s lies by more than half outside {picture}")

@@ -25,14 +25,15 @@ GREY_WEIGHTS = (0.299, 0.587, 0.114)
 NOSE_DEPTH_BY_EYE_DISTANCE = 0.50
 NOSE_DEPTH_BY_EYE_MOUTH_DISTANCE = 0.47
 FRONTAL_NOSE_POSITION = 0.5
+# Longer box side. Below this a detector's crop of 224 pixels is mostly interpolation.
+MIN_SIZE_PIXELS = 40.0
 
 
 @dataclass(frozen=True)
 class QualityLimits:
     """The limits beyond which a face is not scored; they fail only what is clearly unusable."""
 
-    # Longer box side. Below this a detector's crop of 224 pixels is mostly interpolation.
-    min_size_pixels: float = 40.0
+    min_size_pixels: float = MIN_SIZE_PIXELS
     # Variance of the Laplacian. It falls with the light as well: usable faces in dark DFDC clips have 6 and
     # more, usual ones 50 to 500, and faces that are visibly out of focus 5 and less.
     min_sharpness: float = 5.0
@@ -54,11 +55,13 @@ def assess(
     frame_height: int,
     frame_width: int,
     limits: QualityLimits = QualityLimits(),
+    pointed_out: npt.NDArray[np.bool_] | None = None,
 ) -> FaceQuality:
     """Quality of N faces and the reasons, if any, not to score them.
 
     `crops` are those of `detections` by QUALITY_SPEC, from frames of the given size in pixels; ValueError for
-    others.
+    others. `pointed_out` [N] marks faces that the user wants scored: a limit of size above MIN_SIZE_PIXELS is
+    there to leave others out, so it does not hold for them.
     """
     if crops.spec != QUALITY_SPEC or len(crops) != len(detections):
         raise ValueError(
@@ -71,8 +74,11 @@ def assess(
     yaw, pitch = pose_from_landmarks(detections.landmarks)
     visible = _visible_ratio(boxes, frame_height=frame_height, frame_width=frame_width)
     covered = covered_ratio(detections)
+    min_size = np.full(len(detections), limits.min_size_pixels)
+    if pointed_out is not None:
+        min_size[pointed_out] = min(limits.min_size_pixels, MIN_SIZE_PIXELS)
     failed = {
-        QualityReason.TOO_SMALL: size < limits.min_size_pixels,
+        QualityReason.TOO_SMALL: size < min_size,
         QualityReason.BLURRED: sharpness < limits.min_sharpness,
         QualityReason.EXTREME_POSE: (np.abs(yaw) > limits.max_yaw_degrees)
         | (np.abs(pitch) > limits.max_pitch_degrees),

@@ -68,20 +68,27 @@ class FrontHalf:
     def gather(self, batch: FrameBatch, tracker: Tracker, manual: ManualFaces) -> Evidence:
         """Detect, embed, assess and track the faces of the next chunk of a video.
 
-        `manual` adds the faces the user pointed out. Raises UsageFault when one lies outside the picture.
+        `manual` adds the faces the user pointed out. Raises UsageFault when one is not in the picture.
         """
         frames = torch.from_numpy(batch.data).to(self.device)
         height, width = batch.data.shape[1:3]
         found = self.detector.detect(batch.data)
         try:
-            detections = manual.add(found, batch.pts_seconds, frame_height=height, frame_width=width)
+            detections, pointed_out = manual.add(
+                found, batch.pts_seconds, frame_height=height, frame_width=width
+            )
         except FaceError as error:
             raise UsageFault(f"{error}; give a box inside it") from error
         crops: dict[CropSpec, FaceCrops] = {}
         for spec in {QUALITY_SPEC, *(embedder.spec for embedder in self.embedders)}:
             crops[spec] = make_crops(frames, detections, spec)
         quality = assess(
-            detections, crops[QUALITY_SPEC], frame_height=height, frame_width=width, limits=self.limits
+            detections,
+            crops[QUALITY_SPEC],
+            frame_height=height,
+            frame_width=width,
+            limits=self.limits,
+            pointed_out=pointed_out,
         )
         identities = {embedder.name: embedder.embed(crops[embedder.spec]) for embedder in self.embedders}
         usable = np.array([not reasons for reasons in quality.reasons], dtype=bool)

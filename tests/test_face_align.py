@@ -205,3 +205,10 @@ def test_gpu_and_cpu_agree(alignment: Alignment) -> None:
     gpu = make_crops(frames().cuda(), found, spec)
     assert gpu.data.is_cuda
     assert greys_apart(gpu.data.cpu(), make_crops(frames(), found, spec).data).max() <= 1
+
+
+@pytest.mark.parametrize("spec", [CropSpec(64, margin_ratio=1.3), CropSpec(112, alignment=Alignment.ARCFACE)])
+def test_a_face_far_larger_than_the_frame_costs_no_memory(spec: CropSpec) -> None:
+    far = [[1e5 * x, 1e5 * y] for x, y in [[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.3, 0.8], [0.7, 0.8]]]
+    with pytest.raises(FaceError, match="of a frame of 512 x 512 px; drop the detection"):
+        make_crops(frames(), detections([0, 0, 1e5, 1e5], landmarks=far), spec)

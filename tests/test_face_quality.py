@@ -136,6 +136,23 @@ def test_limits_are_the_callers() -> None:
     )
 
 
+@pytest.mark.parametrize(("side", "reasons"), [(41, set()), (39, {QualityReason.TOO_SMALL})])
+def test_a_pointed_out_face_is_held_to_the_default_limit_of_size(
+    side: int, reasons: set[QualityReason]
+) -> None:
+    face = one_face([200, 100, 200 + side, 100 + side])
+    crops = make_crops(torch.from_numpy(astronaut())[None], face, QUALITY_SPEC)
+    found = assess(
+        face,
+        crops,
+        frame_height=512,
+        frame_width=512,
+        limits=QualityLimits(min_size_pixels=200.0),
+        pointed_out=np.array([True]),
+    )
+    assert set(found.reasons[0]) & {QualityReason.TOO_SMALL} == reasons
+
+
 def test_no_faces_give_empty_quality() -> None:
     crops = make_crops(torch.from_numpy(astronaut())[None], FaceDetections.empty(), QUALITY_SPEC)
     result = assess(FaceDetections.empty(), crops, frame_height=512, frame_width=512)

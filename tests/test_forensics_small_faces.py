@@ -12,7 +12,10 @@ import torch
 from skimage.data import astronaut
 from stubs import ColourIdentity, StubDetector, stub_models
 
-from face.detect import load_detector
+from face.detect import DetectSettings, load_detector
+from face.manual import ManualFace
+from face.quality import QualityLimits
+from forensics.errors import UsageFault
 from forensics.evidence import Evidence, FrontHalf
 from forensics.face_scores import score_faces
 from forensics.findings import Reason
@@ -63,3 +66,27 @@ def test_a_face_under_the_limit_is_listed_with_its_reason(tmp_path: Path) -> Non
 def test_the_size_alone_decides(tmp_path: Path, face_pixels: float, scored: list[float | None]) -> None:
     report = analyze_video(portrait(tmp_path, face_pixels), models(SETTINGS), SETTINGS)
     assert [score.score for face in report.faces for score in face.scores] == scored
+
+
+# The face in `portrait` at 90 pixels.
+POINTED_OUT = ManualFace((149.0, 93.0, 220.0, 183.0), 0.0)
+
+
+def test_a_limit_of_size_does_not_hold_for_a_face_that_is_pointed_out(tmp_path: Path) -> None:
+    settings = replace(
+        SETTINGS,
+        detect=DetectSettings(min_face_pixels=150, keep_smaller=True),
+        quality=QualityLimits(min_size_pixels=150.0),
+    )
+    path = portrait(tmp_path, 90)
+    (listed,) = analyze_video(path, models(settings), settings).faces
+    assert [score.abstained for score in listed.scores] == [Abstention.TOO_SMALL.value]
+    settings = replace(settings, manual_faces=(POINTED_OUT,))
+    (scored,) = analyze_video(path, models(settings), settings).faces
+    assert [score.score for score in scored.scores] == [3.0]
+
+
+def test_a_box_larger_than_the_picture_is_a_fault_of_usage(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, manual_faces=(ManualFace((0.0, 0.0, 1e5, 1e5), 0.0),))
+    with pytest.raises(UsageFault, match="larger than the picture of 320 x 240 px; give a box inside it"):
+        analyze_video(portrait(tmp_path, 60), models(settings), settings)

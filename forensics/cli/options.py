@@ -116,7 +116,7 @@ face_options = together(
         "manual_faces",
         multiple=True,
         metavar="X,Y,W,H@SECONDS",
-        help="A face the detector misses; repeatable.",
+        help="A face the detector misses, scored from 40 pixels on whatever --min-face says; repeatable.",
     ),
 )
 
