@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from video.errors import UnreadableVideoError
-from video.probe import FRAMES_EXAMINED, PACKETS_EXAMINED, probe
+from video.first_pictures import FRAMES_EXAMINED, PACKETS_EXAMINED
+from video.probe import probe
 
 
 def test_declared_facts(tmp_path: Path) -> None:

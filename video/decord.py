@@ -13,9 +13,10 @@ from video.batching import Batcher
 from video.colour import is_hd
 from video.decord_process import REMEDY, DecordFrame, DecordProcess
 from video.errors import RefusedVideoError
+from video.facts import Probe
 from video.frames import Delivery, FrameBatch, Shot, Timed, VideoInfo
 from video.h273 import TRANSFERS
-from video.probe import Probe, probe
+from video.probe import probe
 from video.pyav import PyAvReader
 from video.reader import Limits
 from video.sampling import Sampling

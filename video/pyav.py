@@ -28,7 +28,7 @@ from video.spread import ShotSpan, shot_spans
 from video.streams import choose_stream, declared_duration, frame_rate, prepare_decoder
 from video.tally import Tally, shortcomings
 
-log = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 
 class PyAvReader:
@@ -168,5 +168,5 @@ class PyAvReader:
 
     def _warn(self, *groups: list[str]) -> None:
         for sentence in chain(*groups):
-            log.warning("%s: %s", printable(self._path), sentence)
+            LOGGER.warning("%s: %s", printable(self._path), sentence)
             self._warnings.append(sentence)

@@ -47,11 +47,11 @@ def shares(spans: Sequence[ShotSpan], count: int) -> dict[int, int]:
     Sainte-Lague (each next one goes where length / (2 n + 1) is largest, n being what a shot has; of equals,
     to the earlier shot). No shot gets more than it has frames.
     """
-    least = 1 if count >= len(spans) else 0
-    given = {span.shot: least for span in spans}
-    waiting = [(-span.seconds / (2 * least + 1), span.shot, span) for span in spans if span.frames > least]
+    base = 1 if count >= len(spans) else 0
+    given = {span.shot: base for span in spans}
+    waiting = [(-span.seconds / (2 * base + 1), span.shot, span) for span in spans if span.frames > base]
     heapq.heapify(waiting)
-    for _ in range(count - least * len(spans)):
+    for _ in range(count - base * len(spans)):
         if not waiting:
             break
         _, shot, span = waiting[0]

@@ -24,7 +24,7 @@ from video.reader import Limits
 from video.sampling import Sampling
 from video.spread import shot_spans
 
-log = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 # A picture has no time; these stand in for it.
@@ -106,7 +106,7 @@ class StillReader:
         count = still.pictures_in_file
         self._warnings = (f"{count} pictures in one file; reading the first",) if count > 1 else ()
         for warning in self._warnings:
-            log.warning("%s: %s", printable(path), warning)
+            LOGGER.warning("%s: %s", printable(path), warning)
 
     @property
     def info(self) -> VideoInfo:
