@@ -14,7 +14,7 @@ import torch
 from face.align import ARCFACE_SIDE
 from face.encoder import CROPS_PER_BATCH
 from face.errors import FaceError
-from face.facts import EmbedderFacts, WithFacts
+from face.facts import ASSUMED_BASIS, EmbedderFacts, WithFacts
 from face.session import open_session
 from face.types import Alignment, CropSpec, FaceCrops, IdentityEmbeddings
 
@@ -23,22 +23,19 @@ DIMENSION = 512
 MEAN_AND_SCALE = 127.5
 # Also for other networks trained with ArcFace's loss.
 ARCFACE_SAME_PERSON_SIMILARITY = 0.35
-ARCFACE_BASIS = (
-    "assumed, not measured on pairs: the weights cannot be had from a package index; set on the strict side, "
-    "because pooling two people is worse than splitting one"
-)
 
 
-# insightface's buffalo_l and antelopev2, which differ in depth and training data alone.
+# insightface's buffalo_l and antelopev2, which differ in depth and training data alone, and the MobileFaceNet
+# of buffalo_sc. Of the smaller SqueezeFacePoseNet no weights are published.
 FACTS = {
     name: EmbedderFacts(
         name=name,
         dimension=DIMENSION,
         spec=CropSpec(ARCFACE_SIDE, alignment=Alignment.ARCFACE),
         same_person_similarity=ARCFACE_SAME_PERSON_SIMILARITY,
-        basis=ARCFACE_BASIS,
+        basis=ASSUMED_BASIS,
     )
-    for name in ("arcface", "arcface-large")
+    for name in ("arcface", "arcface-large", "arcface-small")
 }
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from face.align import ARCFACE_SIDE
-from face.arcface import ARCFACE_BASIS, ARCFACE_SAME_PERSON_SIMILARITY
+from face.arcface import ARCFACE_SAME_PERSON_SIMILARITY
 from face.encoder import TorchEmbedder
-from face.facts import EmbedderFacts
+from face.facts import ASSUMED_BASIS, EmbedderFacts
 from face.iresnet import IResNet
 from face.state import load_network
 from face.types import Alignment, CropSpec
@@ -20,7 +20,7 @@ FACTS = {
         dimension=512,
         spec=CropSpec(ARCFACE_SIDE, alignment=Alignment.ARCFACE),
         same_person_similarity=ARCFACE_SAME_PERSON_SIMILARITY,
-        basis=ARCFACE_BASIS,
+        basis=ASSUMED_BASIS,
     )
 }
 

@@ -89,10 +89,10 @@ def _load_yunet(paths: Mapping[str, Path], device: torch.device, settings: Detec
 
 
 _SCRFD_WEIGHT = "scrfd-10g"
-_YUNET_WEIGHT = "yunet-2023mar"
+_YUNET_WEIGHT = "yunet-2026may"
 _MACHINE = "one thread of a shared 2-core x86-64"
 # OpenCV's network runs with as many threads as there are cores.
-_MACHINE_OPENCV = "two threads of a shared 2-core x86-64; OpenCV's file of May 2026"
+_MACHINE_OPENCV = "two threads of a shared 2-core x86-64"
 _GREY = "300 of LFW in grey, 350 px"
 _AGES = "300 of UTKFace, 200 px"
 _VIDEO_CROPS = "300 video crops of YouTube Faces"

@@ -58,6 +58,7 @@ _EMBEDDERS = {
     "dlib": _Entry("face.dlib", "dlib-face-recognition-resnet"),
     "arcface": _Entry("face.arcface", "arcface-buffalo-l"),
     "arcface-large": _Entry("face.arcface", "arcface-antelopev2"),
+    "arcface-small": _Entry("face.arcface", "arcface-buffalo-sc"),
     "facenet": _Entry("face.facenet", "facenet-vggface2"),
     "blendface": _Entry("face.blendface", "blendface"),
     "transface": _Entry("face.transface", "transface-l-glint360k"),

@@ -11,7 +11,7 @@ import torch
 
 from face.encoder import TorchEmbedder
 from face.errors import FaceError
-from face.facts import EmbedderFacts
+from face.facts import ASSUMED_BASIS, EmbedderFacts
 from face.state import load_network
 from face.types import CropSpec
 
@@ -28,8 +28,7 @@ FACTS = {
         dimension=512,
         spec=CropSpec(SIDE_PIXELS, margin_ratio=MARGIN_RATIO),
         same_person_similarity=0.6,
-        basis="assumed, not measured on pairs: the weights cannot be had from a package index; set on the "
-        "strict side, because pooling two people is worse than splitting one",
+        basis=ASSUMED_BASIS,
     )
 }
 

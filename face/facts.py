@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 from face.types import CropSpec, FaceCrops
 
+# Of a limit between one person and two that nobody could measure here.
+ASSUMED_BASIS = (
+    "assumed, not measured on pairs: the weights cannot be had from a package index; set on the strict side, "
+    "because pooling two people is worse than splitting one"
+)
+
 
 @dataclass(frozen=True)
 class PairsMeasured:

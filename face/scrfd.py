@@ -7,7 +7,6 @@ each with two anchors on every cell, as insightface's model_zoo/scrfd.py reads t
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import torch
 
 from face.detect import DetectSettings
 from face.errors import FaceError
-from face.search import check_frames, joined, kept, shrunk
+from face.search import FrameByFrame, kept, shrunk
 from face.session import open_session
 from face.types import FaceDetections
 
@@ -34,30 +33,16 @@ MEAN, SCALE = 127.5, 128.0
 Found = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
-class Scrfd:
+class Scrfd(FrameByFrame):
     """An SCRFD session with the settings of the search; make one with `load_scrfd`."""
 
     name = "scrfd"
 
-    def __init__(self, session: Any, settings: DetectSettings, file: tuple[str, str]) -> None:
+    def __init__(self, session: Any, settings: DetectSettings, path: Path) -> None:
+        super().__init__(path)
         self._session = session
         self._settings = settings
-        self._file = file
         (self._input,) = session.get_inputs()
-
-    def files(self) -> tuple[tuple[str, str], ...]:
-        """(file name, sha256) of the network."""
-        return (self._file,)
-
-    def detect(self, frames: npt.NDArray[np.uint8]) -> FaceDetections:
-        """The faces in [T,H,W,3] uint8 RGB frames, boxes and landmarks in their pixels.
-
-        Raises ValueError for other shapes or dtypes.
-        """
-        check_frames(frames)
-        if not frames.size:
-            return FaceDetections.empty()
-        return joined([self._search(frame, position) for position, frame in enumerate(frames)])
 
     def _search(self, frame: npt.NDArray[np.uint8], position: int) -> FaceDetections:
         fixed = [side for side in self._input.shape[2:] if isinstance(side, int)]
@@ -125,4 +110,4 @@ def load_scrfd(path: Path, *, device: torch.device, settings: DetectSettings) ->
             f"{path}: not an SCRFD network with landmarks: it takes {taken} and gives {len(values)} outputs "
             f"of {values} values; fetch the weight scrfd-10g again"
         )
-    return Scrfd(session, settings, (path.name, hashlib.sha256(path.read_bytes()).hexdigest()))
+    return Scrfd(session, settings, path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +12,32 @@ import numpy.typing as npt
 
 from face.detect import DetectSettings
 from face.types import FaceDetections
+from weights.streams import sha256_of
+
+
+class FrameByFrame(ABC):
+    """A face detector of one model file that searches every frame by itself."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = (path.name, sha256_of(path))
+
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """(file name, sha256) of the network."""
+        return (self._file,)
+
+    def detect(self, frames: npt.NDArray[np.uint8]) -> FaceDetections:
+        """The faces in [T,H,W,3] uint8 RGB frames, boxes and landmarks in their pixels.
+
+        Raises ValueError for other shapes or dtypes.
+        """
+        check_frames(frames)
+        if not frames.size:
+            return FaceDetections.empty()
+        return joined([self._search(frame, position) for position, frame in enumerate(frames)])
+
+    @abstractmethod
+    def _search(self, frame: npt.NDArray[np.uint8], position: int) -> FaceDetections:
+        """The faces in one [H,W,3] frame, which is at `position` of those given."""
 
 
 def check_frames(frames: npt.NDArray[np.uint8]) -> None:

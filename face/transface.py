@@ -14,9 +14,9 @@ from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from face.align import ARCFACE_SIDE
-from face.arcface import ARCFACE_BASIS, ARCFACE_SAME_PERSON_SIMILARITY
+from face.arcface import ARCFACE_SAME_PERSON_SIMILARITY
 from face.encoder import TorchEmbedder
-from face.facts import EmbedderFacts
+from face.facts import ASSUMED_BASIS, EmbedderFacts
 from face.state import load_network
 from face.types import Alignment, CropSpec
 
@@ -28,7 +28,7 @@ FACTS = {
         dimension=512,
         spec=CropSpec(ARCFACE_SIDE, alignment=Alignment.ARCFACE),
         same_person_similarity=ARCFACE_SAME_PERSON_SIMILARITY,
-        basis=ARCFACE_BASIS,
+        basis=ASSUMED_BASIS,
     )
 }
 

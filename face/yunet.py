@@ -6,7 +6,6 @@ Wu et al., "YuNet: A Tiny Millisecond-level Face Detector" (Machine Intelligence
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,10 @@ import numpy.typing as npt
 
 from face.detect import DetectSettings
 from face.errors import FaceError
-from face.search import check_frames, joined, kept, shrunk
+from face.search import FrameByFrame, kept, shrunk
 from face.types import FaceDetections
 
-# On 84 frames of real and generated video the file of May 2026 gave 0.86 and more to the 92 faces that MTCNN
+# On 84 frames of real and generated video it gave 0.86 and more to the 92 faces that MTCNN
 # saw too, 0.72 to 0.86 to 11 more that were dark or cut off, and less to textures and to a few dark faces.
 MIN_CONFIDENCE = 0.7
 # Overlap from which on two finds are one face: OpenCV's default.
@@ -30,29 +29,15 @@ MOST_CANDIDATES = 5000
 LEAST_SIDE_PIXELS = 32
 
 
-class Yunet:
+class Yunet(FrameByFrame):
     """The network with the settings of the search; make one with `load_yunet`."""
 
     name = "yunet"
 
-    def __init__(self, network: Any, settings: DetectSettings, file: tuple[str, str]) -> None:
+    def __init__(self, network: Any, settings: DetectSettings, path: Path) -> None:
+        super().__init__(path)
         self._network = network
         self._settings = settings
-        self._file = file
-
-    def files(self) -> tuple[tuple[str, str], ...]:
-        """(file name, sha256) of the network."""
-        return (self._file,)
-
-    def detect(self, frames: npt.NDArray[np.uint8]) -> FaceDetections:
-        """The faces in [T,H,W,3] uint8 RGB frames, boxes and landmarks in their pixels.
-
-        Raises ValueError for other shapes or dtypes.
-        """
-        check_frames(frames)
-        if not frames.size:
-            return FaceDetections.empty()
-        return joined([self._search(frame, position) for position, frame in enumerate(frames)])
 
     def _search(self, frame: npt.NDArray[np.uint8], position: int) -> FaceDetections:
         picture = shrunk(frame, self._settings.longest_side_pixels)
@@ -94,4 +79,4 @@ def load_yunet(path: Path, *, settings: DetectSettings) -> Yunet:
         network.detect(np.zeros((LEAST_SIDE_PIXELS, LEAST_SIDE_PIXELS, 3), np.uint8))
     except (OSError, cv2.error) as error:
         raise FaceError(f"{path}: OpenCV cannot use it as YuNet ({error}); fetch it again") from error
-    return Yunet(network, settings, (path.name, hashlib.sha256(content).hexdigest()))
+    return Yunet(network, settings, path)

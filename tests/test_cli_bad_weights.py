@@ -65,7 +65,7 @@ def kept(folder: Path) -> set[str]:
     return {path.name for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
 
 
-@pytest.mark.parametrize("name", ["arcface-buffalo-l", "scrfd-10g", "yunet-2023mar", "clip-vit-b16-image"])
+@pytest.mark.parametrize("name", ["arcface-buffalo-l", "scrfd-10g", "yunet-2026may", "clip-vit-b16-image"])
 def test_the_onnx_of_another_network_is_not_imported(
     run: Callable[..., Result], tmp_path: Path, name: str
 ) -> None:
@@ -110,7 +110,7 @@ def test_half_a_checkpoint_is_not_imported_and_the_whole_one_then_is(
     ("name", "options"),
     [
         ("dlib-face-recognition-resnet", []),
-        ("yunet-2023mar", ["--face-detector", "yunet"]),
+        ("yunet-2026may", ["--face-detector", "yunet"]),
         ("transface-l-glint360k", ["--weights", "official"]),
     ],
 )
@@ -198,7 +198,7 @@ def test_an_onnx_of_another_input_is_no_face_network(tmp_path: Path) -> None:
         "not an ArcFace network": lambda: load_embedder("arcface", {"arcface-buffalo-l": path}, device=CPU),
         "not an SCRFD network": lambda: load_detector("scrfd", device=CPU, model_paths={"scrfd-10g": path}),
         "cannot use it as YuNet": lambda: load_detector(
-            "yunet", device=CPU, model_paths={"yunet-2023mar": path}
+            "yunet", device=CPU, model_paths={"yunet-2026may": path}
         ),
     }
     for words, load in loads.items():
@@ -229,7 +229,7 @@ def test_everything_that_is_missing_is_named_at_once(run: Callable[..., Result],
     clip = media.h264(tmp_path / "clip.mp4", count=5)
     result = run("analyze", clip, "--weights", "official", "--face-detector", "yunet")
     missing = ["repdfd-official", "clip-vit-l14-openai", "transface-l-glint360k"]
-    missing += ["dlib-face-recognition-resnet", "yunet-2023mar"]
+    missing += ["dlib-face-recognition-resnet", "yunet-2026may"]
     line = assert_refused(
         result, f"5 weights are not here, and no source delivered them: {', '.join(missing)} ("
     )

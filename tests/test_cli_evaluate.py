@@ -95,7 +95,7 @@ def test_face_detectors_without_weights_are_listed_as_not_run(tmp_path: Path) ->
     assert result.exit_code == ExitCode.DONE, result.output
     assert "mtcnn" in result.stdout
     assert "threads: torch" in result.stdout
-    assert "yunet not run: its weight is not here; forensics weights fetch yunet-2023mar" in result.stdout
+    assert "yunet not run: its weight is not here; forensics weights fetch yunet-2026may" in result.stdout
     plain = json.loads(run("evaluate", "face-detectors", tmp_path / "black.png", "--json", *options).stdout)
     assert plain["detectors"]["mtcnn"]["pictures"] == {"pictures": 1, "recall": 0, "extra_boxes": 0}
     assert plain["detectors"]["mtcnn"]["milliseconds"] > 0
@@ -104,9 +104,9 @@ def test_face_detectors_without_weights_are_listed_as_not_run(tmp_path: Path) ->
 
 
 def test_a_damaged_detector_weight_is_a_reason_not_to_run(tmp_path: Path) -> None:
-    place = tmp_path / "cache" / "yunet-2023mar"
+    place = tmp_path / "cache" / "yunet-2026may"
     place.mkdir(parents=True)
-    (place / "face_detection_yunet_2023mar.onnx").write_bytes(b"half a network")
+    (place / "face_detection_yunet_2026may.onnx").write_bytes(b"half a network")
     Image.new("RGB", (64, 64)).save(tmp_path / "black.png")
     result = run(
         "evaluate", "face-detectors", tmp_path / "black.png", "--json", "--cache-dir", tmp_path / "cache"

@@ -208,7 +208,8 @@ def test_facenet_is_the_package_s_network_with_its_own_standardisation(tmp_path:
 
 
 def test_every_embedder_s_weight_is_in_the_registry() -> None:
-    assert embedder_names() == ("dlib", "arcface", "arcface-large", "facenet", "blendface", "transface")
+    names = ("dlib", "arcface", "arcface-large", "arcface-small", "facenet", "blendface", "transface")
+    assert embedder_names() == names
     for name in embedder_names():
         for weight in weights_needed(name):
             assert weight in registry.names()
@@ -218,7 +219,7 @@ def test_every_embedder_s_weight_is_in_the_registry() -> None:
 def test_every_embedder_is_described_without_its_weights() -> None:
     facts = [embedder_facts(name) for name in embedder_names()]
     assert [each.name for each in facts] == list(embedder_names())
-    assert [each.dimension for each in facts] == [128] + [512] * 5
+    assert [each.dimension for each in facts] == [128] + [512] * 6
     assert all(0 < each.same_person_similarity < 1 for each in facts)
     # A figure that nobody measured here says so.
     assert all(each.basis.startswith("measured" if each.measured else "assumed") for each in facts)

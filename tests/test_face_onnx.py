@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def test_a_file_that_is_no_onnx_is_named(tmp_path: Path) -> None:
     with pytest.raises(FaceError, match=r"broken\.onnx: onnxruntime cannot load it as SCRFD"):
         load_detector("scrfd", device=CPU, model_paths={"scrfd-10g": path})
     with pytest.raises(FaceError, match=r"broken\.onnx: OpenCV cannot use it as YuNet"):
-        load_detector("yunet", device=CPU, model_paths={"yunet-2023mar": path})
+        load_detector("yunet", device=CPU, model_paths={"yunet-2026may": path})
 
 
 def scrfd_outputs(height: int, width: int) -> list[npt.NDArray[np.float32]]:
@@ -214,9 +215,12 @@ class _SeesBlue:
         return 1, np.float32([[x - 20, y - 25, 40, 50, *points, 0.9]])
 
 
-def test_yunet_is_given_bgr_and_read_in_pixels_of_the_full_frame() -> None:
+def test_yunet_is_given_bgr_and_read_in_pixels_of_the_full_frame(tmp_path: Path) -> None:
     settings = DetectSettings(longest_side_pixels=160)
-    detector = Yunet(_SeesBlue(), settings, ("yunet.onnx", "0" * 64))
+    path = tmp_path / "yunet.onnx"
+    path.write_bytes(b"network")
+    detector = Yunet(_SeesBlue(), settings, path)
+    assert detector.files() == (("yunet.onnx", hashlib.sha256(b"network").hexdigest()),)
     frames = np.zeros((3, 200, 320, 3), np.uint8)
     frames[1, 100:102, 160:162] = (10, 20, 250)
     frames[2, :, :, 0] = 250
@@ -227,7 +231,7 @@ def test_yunet_is_given_bgr_and_read_in_pixels_of_the_full_frame() -> None:
     np.testing.assert_allclose(found.confidence, [0.9])
 
 
-def test_yunet_shows_small_pictures_on_black() -> None:
+def test_yunet_shows_small_pictures_on_black(tmp_path: Path) -> None:
     sizes: list[tuple[int, int]] = []
 
     class Recorder(_SeesBlue):
@@ -235,7 +239,9 @@ def test_yunet_shows_small_pictures_on_black() -> None:
             super().setInputSize(size)
             sizes.append(size)
 
-    detector = Yunet(Recorder(), DetectSettings(), ("yunet.onnx", "0" * 64))
+    path = tmp_path / "yunet.onnx"
+    path.write_bytes(b"network")
+    detector = Yunet(Recorder(), DetectSettings(), path)
     assert len(detector.detect(np.zeros((1, 5, 50, 3), np.uint8))) == 0
     assert sizes == [(50, 32)]
 

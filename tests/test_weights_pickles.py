@@ -468,6 +468,13 @@ def test_a_module_saved_whole_is_refused(zipped: bool, tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "whole.pt")
 
 
+@pytest.mark.parametrize("content", [b"", b"a text, not a pickle"])
+def test_a_file_that_is_no_checkpoint_at_all_is_called_that(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_bytes(content)
+    with pytest.raises(RefusedPickleError, match=r"not a torch\.save file"):
+        read_checkpoint(tmp_path / "text.txt")
+
+
 def test_every_opcode_of_the_standard_is_either_known_or_refused(marker: Path) -> None:
     for opcode in pickletools.opcodes:
         if opcode.name == "STOP":

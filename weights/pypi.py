@@ -97,6 +97,7 @@ class PyPIMember:
     archive: str
     archive_sha256: str
     member: str
+    archive_bytes: int | None = None
     needs_network: ClassVar[bool] = True
 
     def describe(self) -> str:

@@ -55,8 +55,13 @@ class Verification:
 
 @dataclass(frozen=True)
 class PlannedFetch:
-    """One file a fetch would need: whether it is here, how large it is, where it would come from."""
+    """One file a fetch would need: whether it is here, how large it is, where it would come from.
+
+    `download_bytes` is what its first source on the network sends, for a member of an archive the whole
+    archive; 0 where nothing is downloaded for it, None where nobody knows.
+    """
 
     spec: WeightSpec
     present: bool
     sources: tuple[str, ...]
+    download_bytes: int | None

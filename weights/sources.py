@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from importlib.resources import files
@@ -93,6 +96,7 @@ class Url:
     url: str
     member: str | None = None
     archive_sha256: str | None = None
+    archive_bytes: int | None = None
     needs_network: ClassVar[bool] = True
 
     def describe(self) -> str:
@@ -151,7 +155,10 @@ class HuggingFace:
         import huggingface_hub
 
         # Not the hub's own cache: that would keep a second copy of gigabytes.
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix="hub-", suffix=".part") as folder:
+        with (
+            _quiet_client(),
+            tempfile.TemporaryDirectory(dir=target.parent, prefix="hub-", suffix=".part") as folder,
+        ):
             try:
                 # Asked once before the download, which would try an unreachable hub for half a minute.
                 url = huggingface_hub.hf_hub_url(self.repo, self.filename, revision=self.revision)
@@ -174,6 +181,18 @@ class HuggingFace:
             if Path(got).stat().st_size > limit_bytes:
                 raise SourceError(f"sends more than the {limit_bytes:,} bytes expected at most")
             shutil.move(got, target)
+
+
+@contextmanager
+def _quiet_client() -> Iterator[None]:
+    """Keep the hub's client from telling of every retry; what it ends with is raised and told in one line."""
+    client = logging.getLogger("huggingface_hub")
+    level = client.level
+    client.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        client.setLevel(level)
 
 
 def _first_line(error: Exception) -> str:

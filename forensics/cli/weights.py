@@ -144,13 +144,14 @@ def _show_plan(planned: Sequence[PlannedFetch], as_json: bool) -> None:
         _show_json([_plan_record(step) for step in planned])
         return
     made_into = {raw: step.spec.name for step in planned for raw in step.spec.raw_names}
-    rows = [("NAME", "HERE", "SIZE", "USED BY")]
+    rows = [("NAME", "HERE", "SIZE", "DOWNLOAD", "USED BY")]
     below = [["licence, sources"]]
     for step in planned:
         spec = step.spec
         users = [*spec.used_by, *([f"converted to {made_into[spec.name]}"] if spec.name in made_into else [])]
         here = "yes" if step.present else "no"
-        rows.append((spec.name, here, _size(spec.size_bytes), ", ".join(users) or "-"))
+        sizes = (_size(spec.size_bytes), "-" if step.download_bytes == 0 else _size(step.download_bytes))
+        rows.append((spec.name, here, *sizes, ", ".join(users) or "-"))
         below.append([spec.licence if spec.commercial_use else f"{spec.licence} (no commercial use)"])
         below[-1] += step.sources
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -158,10 +159,15 @@ def _show_plan(planned: Sequence[PlannedFetch], as_json: bool) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         for line in lines:
             click.echo(f"    {line}")
-    missing = [step.spec for step in planned if not step.present]
-    known = sum(spec.size_bytes or 0 for spec in missing)
-    unknown = sum(spec.size_bytes is None for spec in missing)
-    click.echo(f"not here: {len(missing)}, {_size(known)} and {unknown} of unknown size")
+    missing = [step for step in planned if not step.present]
+    # An archive of which two members are wanted is fetched whole for each, and so counts for each.
+    download = _total([step.download_bytes for step in missing])
+    keep = _total([step.spec.size_bytes for step in missing])
+    click.echo(f"not here: {len(missing)}; to download {download}, to keep {keep}")
+
+
+def _total(sizes: Sequence[int | None]) -> str:
+    return f"{_size(sum(size or 0 for size in sizes))} and {sizes.count(None)} of unknown size"
 
 
 def _plan_record(step: PlannedFetch) -> dict[str, Any]:
@@ -170,6 +176,7 @@ def _plan_record(step: PlannedFetch) -> dict[str, Any]:
         "name": spec.name,
         "present": step.present,
         "size_bytes": spec.size_bytes,
+        "download_bytes": step.download_bytes,
         "sha256": spec.sha256,
         "licence": spec.licence,
         "commercial_use": spec.commercial_use,

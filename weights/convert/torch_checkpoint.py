@@ -36,6 +36,8 @@ ZIP_START = b"PK\x03\x04"
 ZIP_DAMAGE = (zipfile.BadZipFile, EOFError, ValueError, OSError, NotImplementedError, struct.error, Warning)
 # In the flags of a member of a zip archive: its bytes are encrypted.
 ENCRYPTED_FLAG = 0x1
+# Every pickle that torch has written says its protocol first.
+PICKLE_START = b"\x80"
 # torch writes a number or an address.
 MAX_KEY_CHARACTERS = 64
 # The first pickle of a file in the older form, and the version in the second.
@@ -102,6 +104,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     content = path.read_bytes()
     if content.startswith(ZIP_START):
         raise RefusedPickleError("a zip archive without its end; it was cut off")
+    if not content.startswith(PICKLE_START):
+        raise RefusedPickleError("not a torch.save file: neither a zip archive nor a pickle")
     return _read_legacy(BytesIO(content))
 
 
