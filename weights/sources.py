@@ -186,13 +186,15 @@ class HuggingFace:
 @contextmanager
 def _quiet_client() -> Iterator[None]:
     """Keep the hub's client from telling of every retry; what it ends with is raised and told in one line."""
-    client = logging.getLogger("huggingface_hub")
-    level = client.level
-    client.setLevel(logging.CRITICAL)
+    # By the client's own functions: it sets its level anew when its first module is imported.
+    from huggingface_hub.utils import logging as client
+
+    level = client.get_verbosity()
+    client.set_verbosity(logging.CRITICAL)
     try:
         yield
     finally:
-        client.setLevel(level)
+        client.set_verbosity(level)
 
 
 def _first_line(error: Exception) -> str:
