@@ -86,7 +86,8 @@ def analyze_video(
                 done += len(batch)
                 progress(done, expected)
         delivery = reader.delivery
-    if not _still_is(path, sha256):
+    sha256_after = _digest_now(path)
+    if sha256_after != sha256:
         raise ForensicsError(
             f"{printable(path)}: the file changed during the analysis; copy it somewhere quiet first"
         )
@@ -111,6 +112,7 @@ def analyze_video(
             file_name=file_name,
             size_bytes=size_bytes,
             sha256=sha256,
+            sha256_after=sha256_after,
             # Where the file lay is no fact about it.
             probe=replace(facts, path=Path(file_name)),
             delivery=delivery,
@@ -138,12 +140,12 @@ def analyze_video(
     )
 
 
-def _still_is(path: Path, sha256: str) -> bool:
-    """Whether the file is there, can be read and has that digest."""
+def _digest_now(path: Path) -> str | None:
+    """The file's digest, `None` if it is no longer there or cannot be read."""
     try:
-        return sha256_of(path) == sha256
+        return sha256_of(path)
     except OSError:
-        return False
+        return None
 
 
 def _unused(manual: ManualFaces) -> tuple[str, ...]:

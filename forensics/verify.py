@@ -17,6 +17,7 @@ from forensics.report.json import FILE_NAME
 from forensics.report.model import ModelFile, Report
 from forensics.report.read import read_report
 from forensics.verify_photos import PhotoAgain, check_photos_again
+from video.errors import printable
 from weights.errors import CorruptWeightsError
 from weights.results import Pin, user_file
 from weights.store import Store
@@ -109,7 +110,7 @@ def _check_outputs(folder: Path, manifest: Manifest, inputs: Iterable[Path | Non
 def _check_evidence(manifest: Manifest, path: Path | None) -> Check:
     expected = manifest.evidence
     if path is None:
-        detail = "is neither in the folder nor beside it; name it with --evidence"
+        detail = "is not in the folder, beside it or where this runs; name it with --evidence"
         return Check(Subject.EVIDENCE, expected.name, State.UNCHECKED, detail)
     try:
         now = listed(path, expected.name)
@@ -118,8 +119,10 @@ def _check_evidence(manifest: Manifest, path: Path | None) -> Check:
         return Check(Subject.EVIDENCE, expected.name, State.UNCHECKED, detail)
     if now != expected:
         detail = f"sha256 {now.sha256}, the analysis was of {expected.sha256}"
-        return Check(Subject.EVIDENCE, expected.name, State.FAILED, detail)
-    return Check(Subject.EVIDENCE, expected.name, State.SOUND, f"sha256 {expected.sha256}")
+        return Check(Subject.EVIDENCE, expected.name, State.FAILED, f"{detail}: {printable(path)}")
+    # Which of several files of that name was hashed is part of what was found.
+    detail = f"sha256 {expected.sha256}: {printable(path)}"
+    return Check(Subject.EVIDENCE, expected.name, State.SOUND, detail)
 
 
 def _check_agreement(manifest: Manifest, report: Report) -> Check:

@@ -47,7 +47,7 @@ def _again(photo: ReferencePhoto, path: Path | None, recorded: set[str]) -> Phot
         return PhotoAgain(Check(Subject.PHOTO, photo.file_name, State.SOUND, f"sha256 {now}"), path)
     # Another photo of the report may have the same name in another folder.
     if now is None or now in recorded:
-        detail = "is neither in the folder nor beside it; name it with --reference"
+        detail = "is not in the folder, beside it or where this runs; name it with --reference"
         return PhotoAgain(Check(Subject.PHOTO, photo.file_name, State.UNCHECKED, detail), None)
     detail = f"sha256 {now}, the comparison was with {photo.sha256}"
     return PhotoAgain(Check(Subject.PHOTO, photo.file_name, State.FAILED, detail), path)

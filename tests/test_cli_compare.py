@@ -209,7 +209,7 @@ def test_a_missing_photo_is_said_and_the_rest_is_verified(out: Path, photos: tup
     result = run("verify", out, "--rerun")
     assert result.exit_code == ExitCode.INPUT
     assert (
-        "photo     dark.png: is neither in the folder nor beside it; name it with --reference"
+        "photo     dark.png: is not in the folder, beside it or where this runs; name it with --reference"
         in result.stdout
     )
     assert "re-run    clip.mp4: a reference photo is not here" in result.stdout

@@ -85,6 +85,11 @@ def test_one_flipped_bit_of_the_evidence_is_seen(out: Path, clip: Path) -> None:
     assert_mismatch(run("verify", out), "evidence", "clip.mp4")
 
 
+def test_the_evidence_that_was_hashed_is_named_with_its_place(out: Path, clip: Path) -> None:
+    result = run("verify", out)
+    assert f"sha256 {sha256_of(clip)}: {clip}" in result.stdout
+
+
 def test_a_report_that_is_damaged_is_a_mismatch(out: Path) -> None:
     (out / REPORT).write_text("{")
     result = run("verify", out)
@@ -96,7 +101,10 @@ def test_missing_evidence_is_said_and_the_rest_is_checked(out: Path, clip: Path)
     clip.unlink()
     result = run("verify", out, "--rerun")
     assert result.exit_code == ExitCode.INPUT
-    assert "clip.mp4: is neither in the folder nor beside it; name it with --evidence" in result.stdout
+    assert (
+        "clip.mp4: is not in the folder, beside it or where this runs; name it with --evidence"
+        in result.stdout
+    )
     assert "re-run    clip.mp4: the evidence is not here" in result.stdout
     assert len(lines_of(result, "ok")) == 4
 
@@ -158,7 +166,7 @@ def test_a_manifest_that_points_out_of_the_folder_is_refused(out: Path, name: st
 def test_an_evidence_name_is_no_path_to_follow(out: Path, tmp_path: Path) -> None:
     edit(out / MANIFEST, '"clip.mp4"', f'"{tmp_path.name}/clip.mp4"')
     result = run("verify", out)
-    assert f"{tmp_path.name}/clip.mp4: is neither in the folder" in result.stdout
+    assert f"{tmp_path.name}/clip.mp4: is not in the folder" in result.stdout
 
 
 def test_a_manifest_on_other_evidence_than_the_reports_is_a_mismatch(out: Path, clip: Path) -> None:

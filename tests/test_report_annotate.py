@@ -17,6 +17,7 @@ from forensics.pipeline import analyze_video
 from forensics.report.annotate import COLOURS, STRIP_PIXELS, annotate
 from forensics.report.model import Report
 from forensics.settings import AnalysisSettings
+from video.frames import Shot
 from video.reader import DEFAULT_LIMITS
 from video.sampling import Sampling
 
@@ -116,6 +117,17 @@ def test_a_box_without_successor_is_dropped_after_a_while(tmp_path: Path) -> Non
     assert blue - red > 40
     red, _, blue = box_colour(made[45][1])
     assert abs(blue - red) < 10
+
+
+def test_no_box_stays_across_a_cut(tmp_path: Path) -> None:
+    clip = with_sound(tmp_path / "clip.mp4")
+    report = report_on(clip)
+    cut = replace(report.evidence.delivery, shots=(Shot(0, 0.0), Shot(8, 8 * 0.04)))
+    early = replace(report, faces=report.faces[:5], evidence=replace(report.evidence, delivery=cut))
+    made = frames_of(annotated(clip, early, tmp_path))
+    for number, drawn in ((7, True), (8, False), (10, False)):
+        red, _, blue = box_colour(made[number][1])
+        assert bool(blue - red > 40) is drawn
 
 
 def test_the_strip_grows_with_the_scores_so_far(tmp_path: Path) -> None:

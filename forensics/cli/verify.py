@@ -24,14 +24,16 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command("verify", short_help="Check the outputs of an analysis, or repeat it.")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--evidence", type=click.Path(path_type=Path), help="The evidence, if not beside the folder.")
+@click.option(
+    "--evidence", type=click.Path(path_type=Path), help="The evidence, if not beside the folder or here."
+)
 @click.option(
     "--reference",
     "references",
     type=FILE,
     multiple=True,
     metavar="PHOTO",
-    help="A photo the faces were compared with, if not beside the folder; repeatable.",
+    help="A photo the faces were compared with, if not beside the folder or here; repeatable.",
 )
 @click.option(
     "--weights",

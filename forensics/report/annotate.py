@@ -21,7 +21,7 @@ from video.write import VideoWriter
 FILE_NAME = "annotated.mp4"
 # Okabe and Ito's colours, which colour-blind readers tell apart; the page uses the same order.
 COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233))
-# A box is shown from its frame until the person's next one, at most for so long.
+# A box is shown from its frame until the person's next one, at most for so long and never across a cut.
 HOLD_SECONDS = 1.0
 STRIP_PIXELS = 72
 # Where no rate is declared; the times come from the evidence either way.
@@ -50,6 +50,7 @@ class _Drawer:
     people: dict[int, tuple[str, list[_Seen]]]
     first_seconds: float
     last_seconds: float
+    shot_starts: tuple[float, ...]
 
     @staticmethod
     def of(report: Report) -> _Drawer:
@@ -61,7 +62,8 @@ class _Drawer:
             seen = _Seen(row.pts_seconds, row.box_xyxy, _score(row, run))
             people[row.track][1].append(seen)
         first, last = report.frames[0].pts_seconds, report.frames[-1].pts_seconds
-        return _Drawer(run, people, first, last)
+        starts = tuple(shot.first_seconds for shot in report.evidence.delivery.shots)
+        return _Drawer(run, people, first, last, starts)
 
     def draw(self, picture: Image, seconds: float) -> Image:
         """The picture with the boxes of that moment and the strip of scores below it."""
@@ -70,10 +72,15 @@ class _Drawer:
         canvas[:height] = picture
         for track, (name, faces) in self.people.items():
             place = bisect_right(faces, seconds, key=lambda seen: seen.seconds) - 1
-            if place >= 0 and seconds - faces[place].seconds <= HOLD_SECONDS:
+            if place >= 0 and self._holds(faces[place].seconds, seconds):
                 _draw_box(canvas[:height], faces[: place + 1], name, COLOURS[track % len(COLOURS)])
         self._draw_strip(canvas[height:], seconds)
         return canvas
+
+    def _holds(self, seen: float, now: float) -> bool:
+        """Whether a face of the time `seen` still lies where it was: not for long, and in the same shot."""
+        same_shot = bisect_right(self.shot_starts, seen) == bisect_right(self.shot_starts, now)
+        return same_shot and now - seen <= HOLD_SECONDS
 
     def _draw_strip(self, strip: Image, now: float) -> None:
         """Every person's scores so far, with the thresholds, over the time of the whole analysis."""

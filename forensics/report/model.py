@@ -20,7 +20,7 @@ from forensics.scores import ScoreKind
 from video.facts import Probe
 from video.frames import Delivery
 
-SCHEMA_VERSION = "2.2"
+SCHEMA_VERSION = "2.3"
 CALIBRATION_NOTE = (
     "The score is uncalibrated: it ranks what was scored, it is no probability that this video is fake, "
     "and without a calibration on comparable material nothing is called real or fake."
@@ -49,11 +49,15 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class EvidenceFacts:
-    """The evidence file and what was decoded from it."""
+    """The evidence file and what was decoded from it.
+
+    `sha256_after` is its digest when the analysis had ended: the file was only read.
+    """
 
     file_name: str
     size_bytes: int
     sha256: str
+    sha256_after: str
     probe: Probe
     delivery: Delivery
     decoded_frames_sha256: str
