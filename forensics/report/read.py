@@ -60,6 +60,6 @@ def _check_version(plain: Any, name: str, expected: str) -> None:
         raise ReportError(f"{name}: says no schema version; name a file that this tool wrote")
     made_by = printable(str(plain.get("tool_version")))
     raise ReportError(
-        f"{name}: has the schema version {printable(found)} and was written by version {made_by} of the tool; "
-        f"this one reads {expected}: analyse the video again"
+        f"{name}: has the schema version {printable(found)} and was written by version {made_by} of the "
+        f"tool; this one reads {expected}: analyse the video again"
     )
