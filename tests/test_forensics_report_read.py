@@ -125,9 +125,7 @@ def test_damage_is_named(report: Report, tmp_path: Path, change: Change, words: 
 
 def test_another_schema_version_is_named_with_the_tool_that_reads_it(report: Report, tmp_path: Path) -> None:
     path = changed(report, tmp_path, lambda plain: plain.update(schema_version="0.9", tool_version="0.0.7"))
-    assert_refused(
-        path, "schema version 0.9", "by version 0.0.7 of the tool", f"reads {SCHEMA_VERSION}"
-    )
+    assert_refused(path, "schema version 0.9", "by version 0.0.7 of the tool", f"reads {SCHEMA_VERSION}")
 
 
 @pytest.mark.parametrize(
