@@ -30,6 +30,7 @@ from forensics.report.policy import content_policy
 from forensics.report.reference import REFERENCE_NOTE, reference_grounds
 from forensics.report.timeline import HEIGHT, WIDTH, Timeline, timeline
 from forensics.report.words import (
+    MARKS,
     abstention_words,
     clock_time,
     found_sentence,
@@ -210,10 +211,11 @@ def _environment() -> Environment:
     )
     environment.filters["abstention"] = abstention_words
     environment.filters["clock"] = clock_time
-    environment.filters["signed"] = lambda value: "-" if value is None else f"{value:+.2f}"
-    environment.filters["share"] = lambda value: "-" if value is None else f"{value:.2f}"
+    environment.filters["signed"] = lambda value: "-" if value is None else f"{value:+z.2f}"
+    environment.filters["share"] = lambda value: "-" if value is None else f"{value:z.2f}"
     environment.filters["spread"] = _spread
     environment.filters["line_style"] = lambda track: "whole" if track is None else f"p{track % LINE_STYLES}"
+    environment.globals["mark_words"] = MARKS
     environment.globals["person_name"] = person_name
     environment.globals["found_sentence"] = found_sentence
     environment.globals["reference_grounds"] = reference_grounds

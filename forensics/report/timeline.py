@@ -12,7 +12,7 @@ from forensics.detector import Scope
 from forensics.findings import Thresholds
 from forensics.identity_drift import SIGNAL_NOTE
 from forensics.report.model import DetectorRun, Report, person_name
-from forensics.report.words import clock_time
+from forensics.report.words import MARKS, clock_time
 
 # Time runs from 0 to WIDTH across every panel; the page stretches it to whatever room there is.
 WIDTH = 10_000.0
@@ -23,6 +23,7 @@ MAX_POINTS = 1_200
 GAP_STEPS = 2.5
 IDENTITY_TITLE = "identity: similarity of each face to its person's typical face"
 REFERENCE_TITLE = "reference: similarity of each face to the reference person"
+_HIGHEST_COSINE = 1.0
 _TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 _MAX_TIME_TICKS = 8
 _MAX_VALUE_TICKS = 5
@@ -81,31 +82,79 @@ class Panel:
     thresholds: tuple[Level, ...]
     lines: tuple[Line, ...]
     bands: tuple[Band, ...]
+    faceless: str
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """All panels over the same span of time; `cuts` are shot boundaries between 0 and the width."""
+    """All panels over the same span of time; `cuts` are shot boundaries between 0 and the width.
+
+    `faceless` are frames that were looked at and show no face, `(frame_index, seconds)`.
+    """
 
     first_seconds: float
     last_seconds: float
     ticks: tuple[tuple[float, str], ...]
     cuts: tuple[float, ...]
+    faceless: tuple[tuple[int, float], ...]
     panels: tuple[Panel, ...]
+
+    @property
+    def has_whole_frame(self) -> bool:
+        """Whether a line is that of whole frames."""
+        return any(line.track is None for panel in self.panels for line in panel.lines)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The kinds of marks that are drawn, in the order of `words.MARKS`, their key."""
+        drawn = {band.kind for panel in self.panels for band in panel.bands}
+        drawn |= {"threshold" for panel in self.panels if panel.thresholds}
+        drawn |= {"silent" for panel in self.panels for line in panel.lines if line.silent}
+        drawn |= {"faceless" for panel in self.panels if panel.faceless}
+        drawn |= {"cut" for _ in self.cuts}
+        return tuple(kind for kind in MARKS if kind in drawn)
 
 
 def timeline(report: Report, *, width: float = WIDTH) -> Timeline | None:
-    """The timeline of a report from 0 to `width`, `None` for one of fewer than two frames."""
+    """The timeline of a report from 0 to `width`, `None` for one of fewer than two frames or without a line."""
     if len(report.frames) < 2:
         return None
-    first, last = report.frames[0].pts_seconds, report.frames[-1].pts_seconds
-    drawing = _Drawing(first, max(last, first + 1e-3), width)
+    first, last = _span(report)
+    drawing = _Drawing(first, last, width, _faceless(report))
     panels = [drawing.panel(report, run) for run in report.detectors if run.finding is not None]
     panels += [*drawing.identity_panel(report), *drawing.reference_panel(report)]
     shown = [panel for panel in panels if panel.lines]
-    starts = [after.pts_seconds for before, after in pairwise(report.frames) if after.shot != before.shot]
-    return Timeline(first, last, drawing.time_ticks(), tuple(drawing.x(at) for at in starts), tuple(shown))
+    if not shown:
+        return None
+    # Where the shots begin, not where the next sampled frame lies; the first begins with the file.
+    starts = [shot.first_seconds for shot in report.evidence.delivery.shots[1:]]
+    cuts = tuple(drawing.x(at) for at in starts if first < at < last)
+    return Timeline(first, last, drawing.time_ticks(), cuts, drawing.faceless, tuple(shown))
+
+
+def _span(report: Report) -> tuple[float, float]:
+    """First and last second of what was to be looked at: the window of the settings, else the whole clip.
+
+    Never less than the frames looked at, whatever the container declares.
+    """
+    probe, settings = report.evidence.probe, report.settings
+    start = probe.start_seconds or 0.0
+    end = start + (probe.duration_seconds or 0.0)
+    if settings.end_seconds is not None:
+        end = min(end, float(settings.end_seconds))
+    first = start if settings.start_seconds is None else max(start, float(settings.start_seconds))
+    first = min(first, report.frames[0].pts_seconds)
+    return first, max(end, report.frames[-1].pts_seconds, first + 1e-3)
+
+
+def _faceless(report: Report) -> tuple[tuple[int, float], ...]:
+    """The frames looked at without a face, thinned to one in each place that can be told apart."""
+    with_face = {row.frame_index for row in report.faces}
+    bare = [(row.frame_index, row.pts_seconds) for row in report.frames if row.frame_index not in with_face]
+    first, last = _span(report)
+    places = {int((seconds - first) / (last - first) * MAX_POINTS): (index, seconds) for index, seconds in bare}
+    return tuple(places.values())
 
 
 @dataclass(frozen=True)
@@ -113,6 +162,7 @@ class _Drawing:
     first: float
     last: float
     width: float
+    faceless: tuple[tuple[int, float], ...]
 
     def x(self, seconds: float) -> float:
         return round((seconds - self.first) / (self.last - self.first) * self.width, 1)
@@ -122,6 +172,10 @@ class _Drawing:
         step = next((step for step in _TICK_SECONDS if span / step <= _MAX_TIME_TICKS), span)
         times = np.arange(np.ceil(self.first / step), np.floor(self.last / step) + 1) * step
         return tuple((self.x(float(at)), clock_time(float(at))) for at in times)
+
+    def faceless_path(self) -> str:
+        """Ticks at the top of a panel about faces."""
+        return "".join(f"M{self.x(seconds):g} 0v6" for _, seconds in self.faceless)
 
     def panel(self, report: Report, run: DetectorRun) -> Panel:
         """The scores of one detector with its thresholds and segments."""
@@ -152,9 +206,10 @@ class _Drawing:
             low=low,
             high=high,
             ticks=_levels(low, high),
-            thresholds=tuple(Level(_y(limit, low, high), f"{name} {limit:+.2f}") for limit, name in limits),
+            thresholds=tuple(Level(_y(limit, low, high), f"{name} {limit:+z.2f}") for limit, name in limits),
             lines=tuple(self._line(*row, low, high) for row in rows if row[2]),
             bands=bands,
+            faceless="" if run.scope is Scope.FRAME else self.faceless_path(),
         )
 
     def identity_panel(self, report: Report) -> Iterator[Panel]:
@@ -189,7 +244,7 @@ class _Drawing:
         for face, cosine in zip(report.faces, cosines, strict=True):
             point = Point(face.frame_index, face.pts_seconds, cosine, None)
             points.setdefault(face.track, []).append(point)
-        low, high = _range(cosines, (1.0, *(limit for limit, _ in limits)))
+        low, high = _range(cosines, (_HIGHEST_COSINE, *(limit for limit, _ in limits)))
         lines = tuple(
             self._line(person.name, person.id, points[person.id], low, high)
             for person in report.people
@@ -197,7 +252,9 @@ class _Drawing:
         )
         if lines:
             thresholds = tuple(Level(_y(limit, low, high), f"{name} {limit:.3f}") for limit, name in limits)
-            yield Panel(title, "cosine", low, high, _levels(low, high), thresholds, lines, (), note)
+            # The panel has room for dots at its highest value; no cosine is there.
+            ticks = _levels(low, high, highest=_HIGHEST_COSINE)
+            yield Panel(title, "cosine", low, high, ticks, thresholds, lines, (), self.faceless_path(), note)
 
     def _line(self, name: str, track: int | None, points: list[Point], low: float, high: float) -> Line:
         ordered = sorted(points, key=lambda point: point.seconds)
@@ -267,13 +324,15 @@ def _range(values: Iterable[float | None], limits: Iterable[float]) -> tuple[flo
     return low - margin, high + margin
 
 
-def _levels(low: float, high: float) -> tuple[Level, ...]:
-    """Round values between `low` and `high` for the axis."""
+def _levels(low: float, high: float, *, highest: float = np.inf) -> tuple[Level, ...]:
+    """Round values between `low` and `high` for the axis, none above `highest`."""
     raw = (high - low) / _MAX_VALUE_TICKS
     power = 10.0 ** np.floor(np.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw)
-    values = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
-    return tuple(Level(_y(float(value), low, high), f"{float(value) + 0.0:g}") for value in values.round(6))
+    values = (np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step).round(6)
+    return tuple(
+        Level(_y(float(value), low, high), f"{float(value) + 0.0:g}") for value in values if value <= highest
+    )
 
 
 def _y(value: float, low: float, high: float) -> float:

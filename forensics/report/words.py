@@ -65,6 +65,15 @@ _ABSTENTIONS = {
     "not_finite": "the model gave no number",
     "frame_too_small": "frame too small",
 }
+# The key of the timeline: what each kind of mark stands for.
+MARKS = {
+    SegmentKind.OVER_THRESHOLD.value: "shaded: a segment with scores over the threshold",
+    SegmentKind.STANDS_OUT.value: "shaded with a border: a segment that stands out of the rest",
+    "threshold": "dashed across: a threshold, named under its chart",
+    "silent": "tick at the foot: looked at, but without a score (the detector abstained)",
+    "faceless": "tick at the top: a frame that was looked at and shows no face",
+    "cut": "line from top to foot: a new shot begins",
+}
 
 
 def meaning_of(label: Label, reason: Reason | None, *, scope: Scope) -> str:
@@ -91,7 +100,7 @@ def found_sentence(found: TrackFinding | VideoFinding) -> str:
 
 def thresholds_sentence(thresholds: Thresholds) -> str:
     """From where on a mean score counts, and where nothing is known of a margin."""
-    cue, clear = f"{thresholds.cue:+.2f}", f"{thresholds.clear:+.2f}"
+    cue, clear = f"{thresholds.cue:+z.2f}", f"{thresholds.clear:+z.2f}"
     if thresholds.has_margin:
         return f"{cue} or more is a cue, {clear} or less is none"
     return f"{cue} or more is a cue, less is none; no margin around this threshold is known"
@@ -109,8 +118,8 @@ def peaks_sentence(found: TrackFinding) -> str:
     if found.peaks is None:
         return ""
     return (
-        f"highest crop of each frame: mean {found.peaks.mean:+.2f}, highest of all "
-        f"{found.peaks.highest:+.2f} (an addition of this tool; the mean over all crops decides)"
+        f"highest crop of each frame: mean {found.peaks.mean:+z.2f}, highest of all "
+        f"{found.peaks.highest:+z.2f} (an addition of this tool; the mean over all crops decides)"
     )
 
 
@@ -121,8 +130,8 @@ def segment_sentence(segment: Segment) -> str:
         SegmentKind.STANDS_OUT: "stands out of the rest",
     }[segment.kind]
     return (
-        f"{segment.first_seconds:.2f} - {segment.last_seconds:.2f} s {why}: mean {segment.mean_score:+.2f}, "
-        f"highest {segment.peak_score:+.2f}, {segment.scored} scored"
+        f"{segment.first_seconds:.2f} - {segment.last_seconds:.2f} s {why}: mean {segment.mean_score:+z.2f}, "
+        f"highest {segment.peak_score:+z.2f}, {segment.scored} scored"
     )
 
 

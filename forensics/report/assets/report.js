@@ -15,8 +15,10 @@
     own.set(Number(image.dataset.frame), image);
     pictures.set(image.dataset.track, own);
   }
-  // Every moment at which any line has a value, in order of time.
-  const moments = [...new Map(series.flatMap(line => line.frame.map((frame, at) => [frame, line.seconds[at]])))]
+  const faceless = new Map(JSON.parse(charts.dataset.faceless));
+  // Every moment at which any line has a value or no face was found, in order of time.
+  const valued = series.flatMap(line => line.frame.map((frame, at) => [frame, line.seconds[at]]));
+  const moments = [...new Map([...valued, ...faceless])]
     .map(([frame, seconds]) => ({ frame, seconds }))
     .sort((one, other) => one.seconds - other.seconds);
   let view = { ...whole };
@@ -100,12 +102,13 @@
       plot.querySelector(".cursor").setAttribute("d", `M${toX(moment.seconds)} 0V${HEIGHT}`);
     }
     const rows = [element("p", `${clock(moment.seconds)}, frame ${moment.frame}${held ? " (held)" : ""}`)];
+    if (faceless.has(moment.frame)) rows.push(element("p", "no face was found in this frame"));
     const seen = new Set();
     for (const line of series) {
       const place = line.frame.indexOf(moment.frame);
-      if (place < 0 || (line.track !== null && hidden.has(line.track))) continue;
+      if (place < 0 || hidden.has(name(line.track))) continue;
       const value = line.value[place];
-      const said = value === null ? `no score: ${line.reason[place]}` : value.toFixed(2);
+      const said = value === null ? `no score: ${line.reason[place]}` : value.toFixed(2).replace(/^-0\.00$/, "0.00");
       const box = document.createElement("div");
       const picture = line.track === null || seen.has(line.track) ? null : nearestPicture(line.track, moment.frame);
       if (picture) {
@@ -123,10 +126,12 @@
     detail.replaceChildren(...rows);
   }
 
+  // As in the attributes of the page, where the whole frame has none.
+  const name = track => track === null ? "" : String(track);
   const hidden = new Set();
   for (const box of document.querySelectorAll("input[data-person]")) {
     box.addEventListener("change", () => {
-      const track = Number(box.dataset.person);
+      const track = box.dataset.person;
       if (box.checked) hidden.delete(track); else hidden.add(track);
       for (const line of charts.querySelectorAll(`.line[data-track="${track}"]`)) line.classList.toggle("off", !box.checked);
       select(at);
