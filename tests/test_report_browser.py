@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 from attacks import ATTACKS
-from reports import report_of
+from outputs import analysed_clip, use_stub_models
+from reports import detector_score, report_of
 
 from forensics.calibration.verdict import no_score
+from forensics.detector import Scope
 from forensics.report.facts import C2paFacts, C2paStatus, CaseFacts
-from forensics.report.html import write_html
+from forensics.report.html import FILE_NAME, write_html
 from forensics.report.model import CalibratedFinding, Report
+from forensics.report.timeline import HEIGHT, WIDTH
 
 playwright = pytest.importorskip("playwright.sync_api", reason="NO BROWSER TEST RAN: pip install playwright")
 CHROMIUM = next(
@@ -93,6 +96,56 @@ def test_a_frame_without_a_score_says_why(visit: Visit) -> None:
     assert "no score: blurred" in visit.page.locator(".detail").inner_text()
 
 
+def test_a_frame_without_a_face_is_marked_and_says_so(browser: playwright.Browser, tmp_path: Path) -> None:
+    report = report_of(SCORES)
+    faces = tuple(row for row in report.faces if row.frame_index != 5)
+    seen = Visit(browser, write_html(replace(report, faces=faces), tmp_path))
+    assert seen.page.locator(".chart .faceless").count() == 1
+    point_at(seen, 5 / 7)
+    said = seen.page.locator(".detail").inner_text()
+    assert "frame 5" in said
+    assert "no face was found" in said
+    assert seen.errors == []
+    seen.page.context.close()
+
+
+def test_a_clip_without_any_face_still_opens(browser: playwright.Browser, tmp_path: Path) -> None:
+    seen = Visit(browser, write_html(replace(report_of(SCORES), people=(), faces=()), tmp_path))
+    assert seen.errors == []
+    assert "no timeline" in seen.page.locator("#timeline").inner_text()
+    seen.page.context.close()
+
+
+def test_the_whole_frame_has_a_colour_and_a_switch_of_its_own(
+    browser: playwright.Browser, tmp_path: Path
+) -> None:
+    report = report_of(SCORES)
+    whole = replace(report.detectors[0], name="w", scope=Scope.FRAME)
+    said = replace(detector_score(-0.001), detector="w")
+    report = replace(
+        report,
+        detectors=(*report.detectors, whole),
+        frames=tuple(replace(row, scores=(said,)) for row in report.frames),
+    )
+    seen = Visit(browser, write_html(report, tmp_path))
+    person, frame = (
+        seen.page.evaluate(f"getComputedStyle(document.querySelector('.line.{style} .stroke')).stroke")
+        for style in ("p0", "whole")
+    )
+    assert person != frame
+    switch = seen.page.get_by_label("whole frame", exact=True)
+    swatch = "getComputedStyle(document.querySelector('.legend svg.whole path')).stroke"
+    assert seen.page.evaluate(swatch) == frame
+    point_at(seen, 3 / 7)
+    assert "w: 0.00" in seen.page.locator(".detail").inner_text()
+    switch.uncheck()
+    assert not seen.page.locator(".line.whole .stroke").is_visible()
+    assert seen.page.locator(".line.p0 .stroke").is_visible()
+    assert "whole frame" not in seen.page.locator(".detail").inner_text()
+    assert seen.errors == []
+    seen.page.context.close()
+
+
 def test_a_click_holds_a_frame_until_it_is_clicked_again(visit: Visit) -> None:
     point_at(visit, 3 / 7, click=True)
     point_at(visit, 6 / 7)
@@ -120,6 +173,37 @@ def test_a_person_can_be_hidden(visit: Visit) -> None:
     assert not visit.page.locator(".line.p1 .stroke").is_visible()
     point_at(visit, 3 / 7)
     assert "person B" not in visit.page.locator(".detail").inner_text()
+
+
+def test_the_page_of_a_real_analysis_is_drawn_and_answers(
+    browser: playwright.Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the command line wrote it: the score of frame n is 1 + n / 10, and frame 3 of 6 begins halfway."""
+    use_stub_models(monkeypatch)
+    seen = Visit(browser, analysed_clip(tmp_path)[1] / FILE_NAME)
+    chart, detail = seen.page.locator(".chart").first, seen.page.locator(".detail")
+    length = "document.querySelector('.line.p0 .stroke').getTotalLength()"
+    assert seen.page.evaluate(length) > WIDTH / 2
+    point_at(seen, 3 / 6)
+    assert "frame 3" in detail.inner_text()
+    assert "repdfd: 1.30" in detail.inner_text()
+    assert seen.page.evaluate("document.querySelector('.detail img').naturalWidth") == 112
+    point_at(seen, 3 / 6, click=True)
+    point_at(seen, 1 / 6)
+    assert "frame 3 (held)" in detail.inner_text()
+    seen.page.get_by_role("button", name="Zoom in").click()
+    left, _, width, _ = (float(part) for part in (chart.get_attribute("viewBox") or "").split())
+    assert 0 < left < left + width <= WIDTH
+    # The pointer reads the stretched chart: released at frame 3, it finds frame 2 where frame 1 was.
+    point_at(seen, (WIDTH * 3 / 6 - left) / width, click=True)
+    point_at(seen, (WIDTH * 2 / 6 - left) / width)
+    assert "frame 2" in detail.inner_text()
+    seen.page.get_by_role("button", name="Whole video").click()
+    assert chart.get_attribute("viewBox") == f"0 0 {WIDTH:g} {HEIGHT:g}"
+    assert (seen.foreign, seen.errors) == ([], [])
+    # Nothing may have been fetched by what was done either.
+    assert all(url.startswith(("data:", "file:")) for url in seen.requests)
+    seen.page.context.close()
 
 
 @pytest.mark.parametrize("width", [400, 1200])

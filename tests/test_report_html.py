@@ -14,6 +14,7 @@ from reports import report_of
 
 from forensics.report.html import render_html
 from forensics.report.model import Report
+from forensics.report.words import MARKS
 
 ATTACKS = (
     "<script>alert(1)</script>",
@@ -100,9 +101,13 @@ def test_names_never_become_elements(attack: str) -> None:
 
 def test_the_values_behind_the_chart_cannot_end_their_script() -> None:
     report = report_of([2.0] * 4)
-    run = replace(report.detectors[0], name="</script><script>alert(1)</script>")
-    page = render_html(replace(report, detectors=(run,)))
+    name = "</script><script>alert(1)</script>"
+    run = replace(report.detectors[0], name=name)
+    faces = tuple(replace(row, scores=(replace(row.scores[0], detector=name),)) for row in report.faces)
+    page = render_html(replace(report, detectors=(run,), faces=faces))
     assert Page(page).count("script") == 2
+    (text,) = re.findall(r'id="series">(.*?)</script>', page)
+    assert json.loads(text)[0]["title"].startswith(name)
 
 
 def test_the_values_behind_the_chart_are_the_scores() -> None:
@@ -111,6 +116,24 @@ def test_the_values_behind_the_chart_are_the_scores() -> None:
     (line,) = json.loads(text)
     assert (line["value"], line["frame"]) == ([1.0, None, -2.5], [0, 1, 2])
     assert line["reason"] == [None, "blurred", None]
+
+
+def test_the_timeline_has_a_key_of_all_its_marks_in_sight() -> None:
+    page = render_html(report_of([-3.0] * 4 + [None] + [3.0] * 8))
+    key = page.partition('<ul class="marks"')[2].partition("</ul>")[0]
+    drawn = set(re.findall(r'class="band (\w+)', page.partition('class="charts"')[2])) | {
+        "threshold",
+        "silent",
+    }
+    assert "over_threshold" in drawn
+    for kind, words in MARKS.items():
+        assert (words in key) == (kind in drawn), kind
+
+
+def test_nothing_on_the_page_is_minus_zero() -> None:
+    texts = Page(render_html(report_of([-0.001] * 5, pictures=True))).texts
+    assert any("mean score +0.00" in text for text in texts)
+    assert not any(re.search(r"-0\.00\b", text) for text in texts)
 
 
 def test_equal_reports_give_equal_pages() -> None:

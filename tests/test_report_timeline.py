@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,8 @@ from reports import detector_score, face, frame, report_of
 
 from forensics.report.model import Report
 from forensics.report.timeline import HEIGHT, MAX_POINTS, WIDTH, Timeline, timeline
+from forensics.report.words import MARKS
+from video.frames import Shot
 
 
 def drawn(report: Report) -> Timeline:
@@ -74,10 +77,90 @@ def test_hours_are_thinned_to_their_lowest_and_highest() -> None:
     assert [point.seconds for point in line.points] == sorted(point.seconds for point in line.points)
 
 
-def test_cuts_lie_where_a_shot_begins() -> None:
+def with_shots(report: Report, *starts: float) -> Report:
+    """The report with these shots met while decoding; those of its sampled frames follow from them."""
+    shots = tuple(Shot(number, start) for number, start in enumerate(starts))
+    frames = tuple(
+        replace(row, shot=sum(start <= row.pts_seconds for start in starts) - 1) for row in report.frames
+    )
+    delivery = replace(report.evidence.delivery, shots=shots)
+    return replace(report, frames=frames, evidence=replace(report.evidence, delivery=delivery))
+
+
+def test_cuts_lie_where_a_shot_begins_and_not_at_the_next_frame_looked_at() -> None:
+    # Frames at 0, 0.25, ... 1.0 s: the first of the second shot that was looked at is that of 0.5 s.
+    assert drawn(with_shots(report_of([0.0] * 5), 0.0, 0.3)).cuts == (0.3 * WIDTH,)
+
+
+def test_cuts_outside_of_what_is_shown_are_left_out() -> None:
+    report = with_shots(report_of([0.0] * 5), 0.0, 0.5, 7.0)
+    assert drawn(report).cuts == (WIDTH / 2,)
+
+
+def lasting(report: Report, seconds: float | None, *, start: float | None = 0.0) -> Report:
+    probe = replace(report.evidence.probe, duration_seconds=seconds, start_seconds=start)
+    return replace(report, evidence=replace(report.evidence, probe=probe))
+
+
+def windowed(report: Report, start: str | None, end: str | None) -> Report:
+    window = {"start_seconds": start and Fraction(start), "end_seconds": end and Fraction(end)}
+    return replace(report, settings=replace(report.settings, **window))
+
+
+def test_the_whole_clip_is_shown_and_not_only_the_frames_looked_at() -> None:
+    later = tuple(replace(row, pts_seconds=row.pts_seconds + 0.2) for row in report_of([0.0] * 5).frames)
+    shown = drawn(lasting(replace(report_of([0.0] * 5), frames=later), 3.0))
+    assert (shown.first_seconds, shown.last_seconds) == (0.0, 3.0)
+    late = drawn(lasting(report_of([0.0] * 5), 3.0, start=-0.5))
+    assert (late.first_seconds, late.last_seconds) == (-0.5, 2.5)
+
+
+def test_a_window_of_the_settings_is_what_is_shown() -> None:
+    report = lasting(report_of([0.0] * 9), 10.0)
+    inside = replace(report, frames=report.frames[2:5], faces=report.faces[2:5])
+    shown = drawn(windowed(inside, "2/5", "3/2"))
+    assert (shown.first_seconds, shown.last_seconds) == (0.4, 1.5)
+    open_end = drawn(windowed(inside, "2/5", None))
+    assert (open_end.first_seconds, open_end.last_seconds) == (0.4, 10.0)
+    past_the_end = drawn(windowed(inside, None, "99"))
+    assert (past_the_end.first_seconds, past_the_end.last_seconds) == (0.0, 10.0)
+
+
+@pytest.mark.parametrize("declared", [None, 0.1])
+def test_no_frame_lies_outside_whatever_the_file_declares(declared: float | None) -> None:
+    shown = drawn(lasting(report_of([0.0] * 5), declared, start=None))
+    assert (shown.first_seconds, shown.last_seconds) == (0.0, 1.0)
+
+
+def test_frames_without_a_face_are_marked() -> None:
     report = report_of([0.0] * 5)
-    frames = tuple(replace(row, shot=int(number >= 2)) for number, row in enumerate(report.frames))
-    assert drawn(replace(report, frames=frames)).cuts == (WIDTH / 2,)
+    faces = tuple(row for row in report.faces if row.frame_index != 2)
+    shown = drawn(replace(report, faces=faces))
+    assert shown.faceless == ((2, 0.5),)
+    assert shown.panels[0].faceless == f"M{WIDTH / 2:g} 0v6"
+    assert drawn(report).panels[0].faceless == ""
+
+
+def test_hours_without_a_face_stay_light() -> None:
+    report = report_of([0.0] * 28_800)
+    shown = drawn(replace(report, faces=report.faces[:2]))
+    assert MAX_POINTS / 2 < len(shown.faceless) <= MAX_POINTS + 1
+
+
+def test_people_nobody_scored_have_no_timeline() -> None:
+    assert timeline(replace(report_of([0.0] * 4), people=(), faces=())) is None
+
+
+def test_the_key_names_what_is_drawn_and_nothing_else() -> None:
+    plain = replace(report_of([0.0] * 5).detectors[0], thresholds=None)
+    assert drawn(replace(report_of([0.0] * 5), detectors=(plain,))).marks == ()
+    report = with_shots(report_of([0.0, None, 5.0, 5.0, 5.0]), 0.0, 0.3)
+    marks = drawn(replace(report, faces=report.faces[:-1])).marks
+    assert {"threshold", "silent", "faceless", "cut"} <= set(marks)
+    kinds = {band.kind for panel in drawn(report).panels for band in panel.bands}
+    assert kinds
+    assert kinds == set(marks) & {"over_threshold", "stands_out"}
+    assert set(marks) <= set(MARKS)
 
 
 def test_the_identity_has_a_panel_of_its_own_without_thresholds() -> None:
@@ -88,6 +171,17 @@ def test_the_identity_has_a_panel_of_its_own_without_thresholds() -> None:
     assert panel.thresholds == ()
     assert {point.value for point in panel.lines[0].points} == {0.9}
     assert len(drawn(report).panels) == 1
+
+
+def test_no_axis_promises_a_cosine_above_one() -> None:
+    report = report_of([0.0] * 4)
+    faces = tuple(replace(row, identity_similarity=0.2) for row in report.faces)
+    *_, panel = drawn(replace(report, faces=faces)).panels
+    assert max(float(tick.label) for tick in panel.ticks) == 1.0
+    faces = tuple(replace(row, identity_similarity=0.95) for row in report.faces)
+    *_, panel = drawn(replace(report, faces=faces)).panels
+    assert max(float(tick.label) for tick in panel.ticks) == 1.0
+    assert all(tick.y > 0 for tick in panel.ticks)
 
 
 def test_axis_labels_are_round_and_inside() -> None:

@@ -84,6 +84,13 @@ def test_only_what_a_bare_threshold_decided_is_qualified() -> None:
     assert margin_words(BARE, Label.INCONCLUSIVE) == ""
 
 
+def test_nothing_scores_minus_zero() -> None:
+    assert thresholds_sentence(Thresholds(-0.001, -0.001, "test")).startswith("+0.00 or more")
+    assert "mean +0.00, highest of all -0.01" in peaks_sentence(
+        found(0, None, peaks=CropPeaks(-0.001, -0.01))
+    )
+
+
 def test_the_highest_crops_are_named_as_an_addition() -> None:
     sentence = peaks_sentence(found(None, None, peaks=CropPeaks(1.25, 3.5)))
     assert "mean +1.25, highest of all +3.50" in sentence

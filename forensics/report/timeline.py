@@ -117,7 +117,7 @@ class Timeline:
 
 
 def timeline(report: Report, *, width: float = WIDTH) -> Timeline | None:
-    """The timeline of a report from 0 to `width`, `None` for one of fewer than two frames or without a line."""
+    """The timeline of a report from 0 to `width`, `None` without a line or for fewer than two frames."""
     if len(report.frames) < 2:
         return None
     first, last = _span(report)
@@ -153,7 +153,9 @@ def _faceless(report: Report) -> tuple[tuple[int, float], ...]:
     with_face = {row.frame_index for row in report.faces}
     bare = [(row.frame_index, row.pts_seconds) for row in report.frames if row.frame_index not in with_face]
     first, last = _span(report)
-    places = {int((seconds - first) / (last - first) * MAX_POINTS): (index, seconds) for index, seconds in bare}
+    places = {
+        int((seconds - first) / (last - first) * MAX_POINTS): (index, seconds) for index, seconds in bare
+    }
     return tuple(places.values())
 
 
