@@ -206,6 +206,14 @@ def test_the_page_of_a_real_analysis_is_drawn_and_answers(
     seen.page.context.close()
 
 
+def test_what_is_printed_shows_settings_and_run(visit: Visit) -> None:
+    facts = visit.page.locator("details.facts pre")
+    visit.page.emulate_media(media="print")
+    for event, shown in (("beforeprint", True), ("afterprint", False)):
+        visit.page.evaluate(f"window.dispatchEvent(new Event('{event}'))")
+        assert [facts.nth(number).is_visible() for number in range(2)] == [shown, shown]
+
+
 @pytest.mark.parametrize("width", [400, 1200])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_width_and_no_scheme_breaks_the_page(

@@ -12,9 +12,10 @@ from html.parser import HTMLParser
 import pytest
 from reports import report_of
 
+from forensics.report.facts import CaseFacts
 from forensics.report.html import render_html
 from forensics.report.model import Report
-from forensics.report.words import MARKS
+from forensics.report.words import MARKS, settings_sentence
 
 ATTACKS = (
     "<script>alert(1)</script>",
@@ -134,6 +135,55 @@ def test_nothing_on_the_page_is_minus_zero() -> None:
     texts = Page(render_html(report_of([-0.001] * 5, pictures=True))).texts
     assert any("mean score +0.00" in text for text in texts)
     assert not any(re.search(r"-0\.00\b", text) for text in texts)
+
+
+def text_of(part: str) -> str:
+    return " ".join(" ".join(Page(part).texts).split())
+
+
+def test_custody_says_when_with_what_and_how_without_a_click() -> None:
+    report = report_of([1.0] * 5)
+    page = render_html(report)
+    text = text_of(page.partition('id="evidence"')[2].partition('id="method"')[0])
+    run = report.run
+    needed = [
+        run.started,
+        run.host,
+        run.device,
+        run.instruction_set,
+        run.python,
+        f"forensics {report.tool_version}",
+    ]
+    needed += [f"{one.name} {one.version}" for one in run.ffmpeg]
+    needed += [settings_sentence(report.settings)]
+    assert run.ffmpeg
+    assert [one for one in needed if one not in text] == []
+
+
+@pytest.mark.parametrize("printed", [True, False])
+def test_settings_and_run_lie_open_on_paper_only(printed: bool) -> None:
+    page = render_html(report_of([1.0] * 5), printed=printed)
+    parsed = [
+        ("open" in a) for tag, a in Page(page).elements if tag == "details" and a.get("class") == "facts"
+    ]
+    assert parsed == [printed, printed]
+
+
+def test_notes_keep_their_lines() -> None:
+    report = report_of([1.0] * 5)
+    page = render_html(replace(report, case=CaseFacts(notes="one\ntwo")))
+    assert '<dd class="said">one\ntwo</dd>' in page
+    assert ".said{white-space:pre-line}" in page
+
+
+@pytest.mark.parametrize(
+    ("pinned", "words"),
+    [("sha256", "the table of weights"), ("as given", "nothing: the user"), ("first use", "first got")],
+)
+def test_each_model_file_says_what_its_digest_was_compared_with(pinned: str, words: str) -> None:
+    report = report_of([1.0] * 5)
+    page = render_html(replace(report, weights=(replace(report.weights[0], pinned=pinned),)))
+    assert words in text_of(page.partition("Model files")[2].partition("</table>")[0])
 
 
 def test_equal_reports_give_equal_pages() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from forensics.detector import Scope
@@ -11,9 +13,12 @@ from forensics.report.words import (
     margin_words,
     meaning_of,
     peaks_sentence,
+    settings_sentence,
     thresholds_sentence,
 )
 from forensics.scores import Abstention
+from forensics.settings import AnalysisSettings
+from video.sampling import Sampling
 
 BARE, WITH_MARGIN = Thresholds(0.0, 0.0, "test"), Thresholds(1.28, 0.26, "test")
 
@@ -89,6 +94,14 @@ def test_nothing_scores_minus_zero() -> None:
     assert "mean +0.00, highest of all -0.01" in peaks_sentence(
         found(0, None, peaks=CropPeaks(-0.001, -0.01))
     )
+
+
+def test_the_settings_are_a_sentence() -> None:
+    window = Sampling.fps(Fraction(5, 2), start_seconds=Fraction(1, 2))
+    settings = AnalysisSettings(sampling=window, detectors=("repdfd",))
+    sentence = settings_sentence(settings.facts())
+    assert sentence.startswith("2.5 frames a second, from 0.5 s to the end, ")
+    assert "detectors: repdfd" in sentence
 
 
 def test_the_highest_crops_are_named_as_an_addition() -> None:

@@ -36,8 +36,11 @@ from forensics.report.words import (
     found_sentence,
     meaning_of,
     peaks_sentence,
+    pin_words,
     segment_sentence,
+    settings_sentence,
     thresholds_sentence,
+    versions_sentence,
 )
 
 FILE_NAME = "report.html"
@@ -215,6 +218,9 @@ def _environment() -> Environment:
     environment.filters["share"] = lambda value: "-" if value is None else f"{value:z.2f}"
     environment.filters["spread"] = _spread
     environment.filters["line_style"] = lambda track: "whole" if track is None else f"p{track % LINE_STYLES}"
+    environment.filters["pin"] = pin_words
+    environment.globals["settings_sentence"] = settings_sentence
+    environment.globals["versions_sentence"] = versions_sentence
     environment.globals["mark_words"] = MARKS
     environment.globals["person_name"] = person_name
     environment.globals["found_sentence"] = found_sentence

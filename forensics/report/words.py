@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from forensics.detector import Scope
 from forensics.findings import Label, Reason, Thresholds, TrackFinding, VideoFinding
+from forensics.report.facts import PackageVersion, SettingsFacts
 from forensics.segments import Segment, SegmentKind
+from video.sampling import SamplingMode
 
 # What a finding means to someone who did not make it. None of them says what the video is.
 _UNDECIDED = "The material does not allow a finding either way; the reason is given above."
@@ -64,6 +68,17 @@ _ABSTENTIONS = {
     "occluded": "covered",
     "not_finite": "the model gave no number",
     "frame_too_small": "frame too small",
+}
+_SAMPLING = {
+    SamplingMode.FPS: "{amount} frames a second",
+    SamplingMode.EVERY: "every frame of {amount}",
+    SamplingMode.SPREAD: "{amount} frames spread over the video",
+    SamplingMode.ALL: "every frame",
+}
+_PINS = {
+    "sha256": "the table of weights",
+    "first use": "what this machine first got",
+    "as given": "nothing: the user's own file",
 }
 # The key of the timeline: what each kind of mark stands for.
 MARKS = {
@@ -133,6 +148,35 @@ def segment_sentence(segment: Segment) -> str:
         f"{segment.first_seconds:.2f} - {segment.last_seconds:.2f} s {why}: mean {segment.mean_score:+z.2f}, "
         f"highest {segment.peak_score:+z.2f}, {segment.scored} scored"
     )
+
+
+def settings_sentence(settings: SettingsFacts) -> str:
+    """The settings that decide what was looked at and by what; the whole list is longer."""
+    start, end = settings.start_seconds, settings.end_seconds
+    first = "the start" if start is None else f"{float(start):g} s"
+    last = "the end" if end is None else f"{float(end):g} s"
+    said = [
+        _SAMPLING[settings.sampling].format(amount=f"{float(settings.sampling_amount):g}"),
+        f"from {first} to {last}",
+        f"faces found by {settings.face_detector}",
+        f"identities by {settings.tracking_embedder}",
+        f"detectors: {', '.join(settings.detectors) or 'none'}",
+        f"whole frames: {'yes' if settings.whole_frame else 'no'}",
+        f"precision {settings.precision.value}",
+        f"at least {settings.min_frames} scored frames for a finding",
+    ]
+    choices = {"weights": settings.weights, "prompt": settings.prompt, "head": settings.head}
+    return ", ".join([*said, *(f"{name} {choice}" for name, choice in choices.items() if choice is not None)])
+
+
+def versions_sentence(packages: Sequence[PackageVersion]) -> str:
+    """Names with versions, for reading."""
+    return ", ".join(f"{one.name} {one.version or 'not installed'}" for one in packages)
+
+
+def pin_words(pinned: str) -> str:
+    """What a model file's digest was compared with, in words."""
+    return _PINS.get(pinned, pinned)
 
 
 def clock_time(seconds: float) -> str:

@@ -203,3 +203,12 @@
   drawTicks();
   window.addEventListener("resize", drawTicks);
 })();
+(() => {
+  // Paper has nothing to click: what is closed would be missing there.
+  let opened = [];
+  window.addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details.facts:not([open])")];
+    for (const facts of opened) facts.open = true;
+  });
+  window.addEventListener("afterprint", () => { for (const facts of opened) facts.open = false; });
+})();
