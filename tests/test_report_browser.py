@@ -109,6 +109,23 @@ def test_a_frame_without_a_face_is_marked_and_says_so(browser: playwright.Browse
     seen.page.context.close()
 
 
+@pytest.mark.parametrize("width", [400, 1200])
+def test_no_time_is_written_past_the_end_of_the_chart(
+    browser: playwright.Browser, tmp_path: Path, width: int
+) -> None:
+    # Nine frames in steps of a quarter of a second end at 2 s, where a time is written.
+    path = write_html(report_of([*SCORES, 0.0]), tmp_path)
+    seen = Visit(browser, path, viewport={"width": width, "height": 800})
+    chart = seen.page.locator(".chart").first.bounding_box()
+    last = seen.page.locator(".ticks text").last
+    said = last.bounding_box()
+    assert chart is not None
+    assert said is not None
+    assert last.text_content() == "0:02.00"
+    assert said["x"] + said["width"] <= chart["x"] + chart["width"] + 1
+    seen.page.context.close()
+
+
 def test_a_clip_without_any_face_still_opens(browser: playwright.Browser, tmp_path: Path) -> None:
     seen = Visit(browser, write_html(replace(report_of(SCORES), people=(), faces=()), tmp_path))
     assert seen.errors == []

@@ -58,9 +58,10 @@
     tickRow.replaceChildren();
     for (let number = Math.ceil(view.first / step); number * step <= view.last; number++) {
       const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
-      text.setAttribute("x", `${(number * step - view.first) / span * 100}%`);
+      const share = (number * step - view.first) / span;
+      text.setAttribute("x", `${share * 100}%`);
       text.setAttribute("y", "14");
-      text.setAttribute("text-anchor", "middle");
+      text.setAttribute("text-anchor", share > 0.96 ? "end" : "middle");
       text.textContent = clock(number * step);
       tickRow.append(text);
     }
