@@ -65,4 +65,4 @@ def _print_parts(report: Report) -> None:
     for name, scores in (("inside", inside), ("outside", outside)):
         if scores:
             mean = float(np.mean(scores))
-            click.echo(f"mean score {name} the blended part: {mean:+.2f} ({len(scores)} frames)")
+            click.echo(f"mean score {name} the blended part: {mean:+z.2f} ({len(scores)} frames)")

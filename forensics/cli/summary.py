@@ -103,7 +103,7 @@ def _cells(report: Report, finding: TrackFinding) -> tuple[str, ...]:
         f"{first:.2f} - {last:.2f}",
         str(seen),
         str(finding.scored),
-        "-" if finding.mean_score is None else f"{finding.mean_score:+.2f}",
+        "-" if finding.mean_score is None else f"{finding.mean_score:+z.2f}",
         "-" if finding.mean_probability is None else f"{finding.mean_probability:.2f}",
         found_sentence(finding),
     )

@@ -151,8 +151,8 @@ def _draw_box(picture: Image, faces: list[_Seen], name: str, colour: tuple[int, 
     scale = max(height, width) / 1600 + 0.25
     cv2.rectangle(picture, (x1, y1), (x2, y2), colour, max(1, round(2 * scale)))
     known = [seen.score for seen in faces if seen.score is not None]
-    said = "no score" if now.score is None else f"{now.score:+.2f}"
-    mean = f" mean {np.mean(known):+.2f}" if known else ""
+    said = "no score" if now.score is None else f"{now.score:+z.2f}"
+    mean = f" mean {np.mean(known):+z.2f}" if known else ""
     text = f"{name.removeprefix('person ')} {said}{mean}"
     (text_width, text_height), base = cv2.getTextSize(text, _FONT, scale, 1)
     left = min(max(x1, 0), max(width - text_width, 0))
