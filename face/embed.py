@@ -90,6 +90,15 @@ def load_embedder(name: str, model_paths: Mapping[str, Path], *, device: torch.d
     return _module(name).load(model_paths[entry.weight], name=name, device=device)
 
 
+def all_numbers(embeddings: IdentityEmbeddings) -> IdentityEmbeddings:
+    """The same embeddings. Raises FaceError where the encoder gave a NaN or an infinity for a face."""
+    if not embeddings.finite.all():
+        raise FaceError(
+            f"{embeddings.embedder}: the network gave values that are no numbers; verify its weights"
+        )
+    return embeddings
+
+
 def _entry(name: str) -> _Entry:
     if name not in _EMBEDDERS:
         raise FaceError(f"no identity embedder is called {name!r}; there are: {', '.join(_EMBEDDERS)}")

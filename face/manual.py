@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +66,16 @@ class ManualFaces:
         """Those whose time no frame has reached yet."""
         return tuple(self._waiting)
 
+    @contextmanager
+    def kept_on_failure(self) -> Iterator[None]:
+        """Where the block fails, the faces that waited before it wait again."""
+        waiting = list(self._waiting)
+        try:
+            yield
+        except BaseException:
+            self._waiting = waiting
+            raise
+
     def add(
         self,
         detections: FaceDetections,
@@ -81,7 +92,7 @@ class ManualFaces:
         parts = []
         pointed_out: list[bool] = []
         for position, seconds in enumerate(pts_seconds.tolist()):
-            found = _of_frame(detections, position)
+            found = detections.chosen(detections.frame == position)
             pointed_out_here = np.zeros(len(found), dtype=bool)
             own: list[FaceDetections] = []
             while self._waiting and self._waiting[0].seconds <= seconds:
@@ -97,16 +108,6 @@ class ManualFaces:
             parts += [*own, found]
             pointed_out += [True] * len(own) + pointed_out_here.tolist()
         return joined(parts), np.array(pointed_out, dtype=bool)
-
-
-def _of_frame(detections: FaceDetections, position: int) -> FaceDetections:
-    here = detections.frame == position
-    return FaceDetections(
-        detections.boxes_xyxy[here],
-        detections.landmarks[here],
-        detections.confidence[here],
-        detections.frame[here],
-    )
 
 
 def _as_detection(face: ManualFace, position: int) -> FaceDetections:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -36,6 +36,18 @@ class FaceDetections:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def chosen(self, faces: npt.NDArray[np.bool_] | slice) -> FaceDetections:
+        """Those of the faces that the [N] mask or the slice picks."""
+        return FaceDetections(
+            self.boxes_xyxy[faces], self.landmarks[faces], self.confidence[faces], self.frame[faces]
+        )
+
+    @property
+    def finite(self) -> npt.NDArray[np.bool_]:
+        """[N]: whose box, landmarks and confidence are all numbers, none NaN or infinite."""
+        sound = np.isfinite(self.boxes_xyxy).all(axis=1) & np.isfinite(self.landmarks).all(axis=(1, 2))
+        return np.asarray(sound & np.isfinite(self.confidence), np.bool_)
 
     @staticmethod
     def empty() -> FaceDetections:
@@ -112,19 +124,26 @@ class IdentityEmbeddings:
     def __len__(self) -> int:
         return len(self.data)
 
+    @property
+    def finite(self) -> npt.NDArray[np.bool_]:
+        """[N]: whose vector is all numbers, none NaN or infinite."""
+        return np.asarray(torch.isfinite(self.data).all(dim=1).cpu().numpy(), np.bool_)
+
     def unit(self) -> torch.Tensor:
-        """[N,D] float32 of length 1."""
+        """[N,D] float32 of length 1; a vector of zeros stays one."""
         return torch.nn.functional.normalize(self.data, dim=1)
 
 
 class QualityReason(StrEnum):
-    """Why a face is too poor to score. The values are the reason codes of reports."""
+    """Why a face is not good enough to score. The values are the reason codes of reports."""
 
     TOO_SMALL = "too_small"
     BLURRED = "blurred"
     EXTREME_POSE = "extreme_pose"
     CUT_OFF = "cut_off"
     OCCLUDED = "occluded"
+    # Of an identity encoder that gave no numbers for it.
+    NOT_FINITE = "not_finite"
 
 
 @dataclass(frozen=True)
@@ -148,6 +167,15 @@ class FaceQuality:
 
     def __len__(self) -> int:
         return len(self.reasons)
+
+    def chosen(self, faces: slice) -> FaceQuality:
+        """Those of consecutive faces."""
+        return FaceQuality(**{name: values[faces] for name, values in vars(self).items()})
+
+    def also(self, reason: QualityReason, faces: npt.NDArray[np.bool_]) -> FaceQuality:
+        """With one more `reason` for the faces that the [N] mask marks."""
+        more = zip(self.reasons, faces.tolist(), strict=True)
+        return replace(self, reasons=tuple((*had, reason) if marked else had for had, marked in more))
 
 
 @dataclass(frozen=True)

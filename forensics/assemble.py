@@ -25,7 +25,7 @@ from forensics.report.model import (
 )
 from forensics.report.reference import ReferenceFinding
 from forensics.sampled_frames import SampledFrames
-from forensics.scores import FrameScores
+from forensics.scores import FrameScores, joined
 
 
 class WholeVideo:
@@ -149,19 +149,8 @@ class WholeVideo:
 
     def _scores(self, name: str) -> FrameScores:
         """All chunks' scores of one detector, with final track ids."""
-        parts = [chunk.scores[name] for chunk in self._chunks]
-        probability = [part.probability for part in parts if part.probability is not None]
-        peak = [part.peak for part in parts if part.peak is not None]
-        return FrameScores(
-            detector=name,
-            kind=parts[0].kind,
-            score=np.concatenate([part.score for part in parts]),
-            probability=np.concatenate(probability) if probability else None,
-            frame_index=np.concatenate([part.frame_index for part in parts]),
-            track=None if parts[0].track is None else self._track,
-            abstained=tuple(reason for part in parts for reason in part.abstained),
-            peak=np.concatenate(peak) if peak else None,
-        )
+        scores = joined([chunk.scores[name] for chunk in self._chunks])
+        return scores if scores.track is None else replace(scores, track=self._track)
 
     def _identity_series(self, track: int) -> IdentitySeries:
         own = self._track == track

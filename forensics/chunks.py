@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from forensics.detector import Detector
 from forensics.evidence import Evidence
+from forensics.memory import PartSizes
 from forensics.models import Models
 from forensics.report.model import DetectorScore, FaceRow, FrameRow
-from forensics.scores import FrameScores
+from forensics.scores import FrameScores, joined
 
 LOGGER = logging.getLogger(__name__)
 
@@ -33,17 +35,20 @@ class ScoredChunk:
     scores: dict[str, FrameScores]
 
 
-def score_chunk(evidence: Evidence, models: Models, failures: dict[str, str]) -> ScoredChunk:
+def score_chunk(
+    evidence: Evidence, models: Models, failures: dict[str, str], sizes: PartSizes
+) -> ScoredChunk:
     """Score a chunk with every detector; one that fails is out for the whole video, the others go on.
 
-    Adds the reason of each new failure to `failures`.
+    Adds the reason of each new failure to `failures`. Where memory runs out, a detector gets fewer frames at
+    once, as `sizes` then say.
     """
     scores: dict[str, FrameScores] = {}
     for name, detector in models.detectors.items():
         if name in failures:
             continue
         try:
-            scores[name] = detector.score(evidence)
+            scores[name] = _score(detector, evidence, sizes)
         except Exception as error:
             # A detector is third-party mathematics on arbitrary pixels: whatever it raises is its outcome.
             failures[name] = f"{type(error).__name__}: {error}"
@@ -57,6 +62,13 @@ def score_chunk(evidence: Evidence, models: Models, failures: dict[str, str]) ->
         usable=np.array([not reasons for reasons in evidence.quality.reasons], dtype=bool),
         scores=scores,
     )
+
+
+def _score(detector: Detector, evidence: Evidence, sizes: PartSizes) -> FrameScores:
+    def score(first: int, last: int) -> FrameScores:
+        return detector.score(evidence.part(first, last))
+
+    return joined(list(sizes.in_parts(detector.name, len(evidence.batch), score)))
 
 
 def _frame_rows(evidence: Evidence, scores: dict[str, FrameScores]) -> tuple[FrameRow, ...]:

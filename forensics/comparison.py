@@ -72,9 +72,15 @@ def other_platform(stored: Report, repeated: Report) -> tuple[str, ...]:
     then, now = stored.run, repeated.run
     for name in ("device", "instruction_set", "threads"):
         facts[name.replace("_", " ")] = (str(getattr(then, name)), str(getattr(now, name)))
+    # Smaller batches after a shortage of memory may change the last digits, as another device may.
+    facts["out of memory"] = (_shortages(then), _shortages(now))
     versions, here = _versions(then), _versions(now)
     facts |= {name: (versions.get(name, "-"), here.get(name, "-")) for name in sorted({*versions, *here})}
     return tuple(f"{name} {b} instead of {a}" for name, (a, b) in facts.items() if a != b)
+
+
+def _shortages(run: RunFacts) -> str:
+    return "; ".join(map(str, run.memory_shortages)) or "never"
 
 
 def _versions(run: RunFacts) -> dict[str, str]:

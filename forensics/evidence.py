@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,14 @@ from face.errors import FaceError
 from face.manual import ManualFaces
 from face.quality import QUALITY_SPEC, QualityLimits, assess
 from face.track import Tracker
-from face.types import CropSpec, FaceCrops, FaceDetections, FaceQuality, IdentityEmbeddings
+from face.types import (
+    CropSpec,
+    FaceCrops,
+    FaceDetections,
+    FaceQuality,
+    IdentityEmbeddings,
+    QualityReason,
+)
 from forensics.errors import UsageFault
 from video.frames import FrameBatch
 
@@ -27,7 +34,9 @@ class Evidence:
 
     `frames` [T,H,W,3] uint8 RGB on the device; `batch` carries their numbers and times; `detections`,
     `quality`, `track` [N] int64 (provisional ids until the tracker has finished) and the identities of
-    each embedder are in the same order. Crops are made on demand and shared between equal specs.
+    each embedder are in the same order. A face without a finite vector by every embedder is too poor to
+    score and has zeros there. `left_out` counts what the face detector called a face and gave a place that
+    is no number. Crops are made on demand and shared between equal specs.
     """
 
     frames: torch.Tensor
@@ -36,6 +45,7 @@ class Evidence:
     quality: FaceQuality
     track: npt.NDArray[np.int64]
     identities: Mapping[str, IdentityEmbeddings]
+    left_out: int = 0
     _crops: dict[CropSpec, FaceCrops] = field(default_factory=dict, repr=False)
 
     def crops(self, spec: CropSpec) -> FaceCrops:
@@ -43,6 +53,24 @@ class Evidence:
         if spec not in self._crops:
             self._crops[spec] = make_crops(self.frames, self.detections, spec)
         return self._crops[spec]
+
+    def part(self, first: int, last: int) -> Evidence:
+        """The evidence of the frames from position `first` up to, but not with, `last`."""
+        if (first, last) == (0, len(self.batch)):
+            return self
+        faces = slice(*np.searchsorted(self.detections.frame, (first, last)).tolist())
+        own = self.detections.chosen(faces)
+        return Evidence(
+            frames=self.frames[first:last],
+            batch=self.batch.part(first, last),
+            detections=replace(own, frame=own.frame - first),
+            quality=self.quality.chosen(faces),
+            track=self.track[faces],
+            identities={
+                name: IdentityEmbeddings(given.data[faces], name) for name, given in self.identities.items()
+            },
+            _crops={spec: FaceCrops(crops.data[faces], spec) for spec, crops in self._crops.items()},
+        )
 
     @property
     def frame_index(self) -> npt.NDArray[np.int64]:
@@ -68,11 +96,17 @@ class FrontHalf:
     def gather(self, batch: FrameBatch, tracker: Tracker, manual: ManualFaces) -> Evidence:
         """Detect, embed, assess and track the faces of the next chunk of a video.
 
-        `manual` adds the faces the user pointed out. Raises UsageFault when one is not in the picture.
+        `manual` adds the faces the user pointed out. Raises UsageFault when one is not in the picture. What
+        fails changes neither `tracker` nor `manual`, so that it can be tried again.
         """
+        with manual.kept_on_failure():
+            return self._gather(batch, tracker, manual)
+
+    def _gather(self, batch: FrameBatch, tracker: Tracker, manual: ManualFaces) -> Evidence:
         frames = torch.from_numpy(batch.data).to(self.device)
         height, width = batch.data.shape[1:3]
-        found = self.detector.detect(batch.data)
+        claimed = self.detector.detect(batch.data)
+        found = claimed.chosen(claimed.finite)
         try:
             detections, pointed_out = manual.add(
                 found, batch.pts_seconds, frame_height=height, frame_width=width
@@ -90,8 +124,21 @@ class FrontHalf:
             limits=self.limits,
             pointed_out=pointed_out,
         )
-        identities = {embedder.name: embedder.embed(crops[embedder.spec]) for embedder in self.embedders}
+        identities: dict[str, IdentityEmbeddings] = {}
+        for embedder in self.embedders:
+            embedded = embedder.embed(crops[embedder.spec])
+            quality = quality.also(QualityReason.NOT_FINITE, ~embedded.finite)
+            identities[embedder.name] = _without_infinities(embedded)
         usable = np.array([not reasons for reasons in quality.reasons], dtype=bool)
         unit = identities[self.embedders[0].name].unit().cpu().numpy()
         track = tracker.update(detections, unit, usable, batch.index, batch.pts_seconds, batch.shot)
-        return Evidence(frames, batch, detections, quality, track, identities, crops)
+        left_out = len(claimed) - len(found)
+        return Evidence(frames, batch, detections, quality, track, identities, left_out, crops)
+
+
+def _without_infinities(embedded: IdentityEmbeddings) -> IdentityEmbeddings:
+    """The same vectors, zeros in place of those with a NaN or an infinity, which would spread to others."""
+    sound = torch.from_numpy(embedded.finite).to(embedded.data.device)
+    if bool(sound.all()):
+        return embedded
+    return IdentityEmbeddings(torch.where(sound[:, None], embedded.data, 0.0), embedded.embedder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from forensics.chunks import ScoredChunk, score_chunk
 from forensics.custody import FramesDigest
 from forensics.detector import Detector, Scope
 from forensics.errors import ForensicsError, UsageFault
+from forensics.evidence import Evidence, FrontHalf
+from forensics.memory import OUT_OF_MEMORY, PartSizes
 from forensics.models import Models
 from forensics.prefetch import prefetched
 from forensics.progress import Progress, no_progress
@@ -33,6 +35,7 @@ from forensics.report.pictures import PictureKeeper
 from forensics.run_facts import RunClock, tool_version
 from forensics.settings import AnalysisSettings
 from video.errors import printable
+from video.frames import FrameBatch
 from video.probe import probe
 from video.reader import open_video
 from weights.streams import sha256_of
@@ -68,6 +71,7 @@ def analyze_video(
     keeper = PictureKeeper(ranking) if settings.pictures else None
     heat = HeatmapKeeper(models.detectors[ranking]) if settings.pictures and ranking else None
     chunks: list[ScoredChunk] = []
+    sizes, left_out = PartSizes(), 0
     with open_video(
         path, sampling=settings.sampling, limits=settings.limits, backend=settings.backend
     ) as reader:
@@ -76,13 +80,14 @@ def analyze_video(
         with prefetched(reader.batches(settings.chunk_frames)) as batches:
             for batch in batches:
                 digest.update(batch)
-                evidence = models.front.gather(batch, tracker, manual)
-                chunk = score_chunk(evidence, models, failures)
-                if keeper is not None:
-                    keeper.add(evidence, chunk.scores)
-                if heat is not None:
-                    heat.add(evidence, chunk.scores)
-                chunks.append(chunk)
+                for evidence in _gathered(path, batch, models.front, tracker, manual, sizes):
+                    chunk = score_chunk(evidence, models, failures, sizes)
+                    if keeper is not None:
+                        keeper.add(evidence, chunk.scores)
+                    if heat is not None:
+                        heat.add(evidence, chunk.scores)
+                    chunks.append(chunk)
+                    left_out += evidence.left_out
                 done += len(batch)
                 progress(done, expected)
         delivery = reader.delivery
@@ -130,14 +135,40 @@ def analyze_video(
         calibrated=None,
         warnings=delivery.warnings
         + _unused(manual)
+        + _left_out(left_out)
         + unexplained
         + (() if reference is None else reference.warnings),
         frames=whole.frame_rows(failures),
         faces=whole.face_rows(failures),
         pictures=() if keeper is None else keeper.pictures(tracks),
         heatmaps=heatmaps,
-        run=clock.facts(models.device),
+        run=clock.facts(models.device, memory_shortages=sizes.shortages),
     )
+
+
+def _gathered(
+    path: Path, batch: FrameBatch, front: FrontHalf, tracker: Tracker, manual: ManualFaces, sizes: PartSizes
+) -> Iterator[Evidence]:
+    """The evidence of a batch, whole or in the parts that fit into memory. Raises ForensicsError for none."""
+
+    def gather(first: int, last: int) -> Evidence:
+        return front.gather(batch.part(first, last), tracker, manual)
+
+    try:
+        yield from sizes.in_parts("finding faces", len(batch), gather)
+    except OUT_OF_MEMORY as error:
+        height, width = batch.data.shape[1:3]
+        raise ForensicsError(
+            f"{printable(path)}: {front.device} has too little memory to find faces in a single frame of "
+            f"{width} x {height}; free some, or choose another device with --device"
+        ) from error
+
+
+def _left_out(faces: int) -> tuple[str, ...]:
+    """A warning where the face detector called something a face that has no place in the picture."""
+    if not faces:
+        return ()
+    return (f"faces left out because the face detector gave no numbers for their place: {faces}",)
 
 
 def _digest_now(path: Path) -> str | None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from face.embed import embedder_facts
 from face.manual import ManualFaces
 from face.track import Tracker, TrackSettings
+from face.types import QualityReason
 from forensics.errors import ReferencePhotoError
 from forensics.evidence import Evidence, FrontHalf
 from forensics.identity_drift import robust_identity
@@ -105,6 +106,11 @@ def _face(path: Path, front: FrontHalf) -> _Face:
         (batch,) = reader.batches(1)
     evidence = front.gather(batch, tracker, ManualFaces(()))
     meant = _meant(path, evidence)
+    if QualityReason.NOT_FINITE in evidence.quality.reasons[meant]:
+        raise ReferencePhotoError(
+            f"{printable(path)}: {embedder.name} gave no numbers for the face in this reference; try another "
+            "photo, or `forensics weights verify`"
+        )
     x1, y1, x2, y2 = (float(value) for value in evidence.detections.boxes_xyxy[meant])
     photo = ReferencePhoto(
         file_name=storable(path.name),

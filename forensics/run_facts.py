@@ -12,7 +12,7 @@ from importlib import metadata
 import av
 import torch
 
-from forensics.report.facts import PackageVersion, RunFacts
+from forensics.report.facts import MemoryShortage, PackageVersion, RunFacts
 
 DISTRIBUTION = "face-video-forensics"
 # What scores and pictures depend on.
@@ -74,7 +74,7 @@ class RunClock:
         self._started = datetime.now(UTC)
         self._seconds = time.perf_counter()
 
-    def facts(self, device: torch.device) -> RunFacts:
+    def facts(self, device: torch.device, *, memory_shortages: tuple[MemoryShortage, ...] = ()) -> RunFacts:
         ffmpeg = {name: ".".join(map(str, version)) for name, version in av.library_versions.items()}
         return RunFacts(
             started=self._started.isoformat(timespec="seconds"),
@@ -88,4 +88,5 @@ class RunClock:
             instruction_set=torch.backends.cpu.get_cpu_capability(),
             threads=torch.get_num_threads(),
             cores=os.cpu_count(),
+            memory_shortages=memory_shortages,
         )

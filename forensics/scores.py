@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -66,6 +67,26 @@ class FrameScores:
 
     def __len__(self) -> int:
         return len(self.abstained)
+
+
+def joined(parts: Sequence[FrameScores]) -> FrameScores:
+    """The scores of consecutive parts of a video, at least one, by one detector."""
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0]
+    probability = [part.probability for part in parts if part.probability is not None]
+    track = [part.track for part in parts if part.track is not None]
+    peak = [part.peak for part in parts if part.peak is not None]
+    return FrameScores(
+        detector=first.detector,
+        kind=first.kind,
+        score=np.concatenate([part.score for part in parts]),
+        probability=np.concatenate(probability) if probability else None,
+        frame_index=np.concatenate([part.frame_index for part in parts]),
+        track=np.concatenate(track) if track else None,
+        abstained=tuple(reason for part in parts for reason in part.abstained),
+        peak=np.concatenate(peak) if peak else None,
+    )
 
 
 def abstain_where_not_finite(

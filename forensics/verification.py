@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from face.align import make_crops
 from face.detect import FaceDetector
-from face.embed import IdentityEmbedder
+from face.embed import IdentityEmbedder, all_numbers
 from face.types import CropSpec, FaceCrops
 from forensics.metrics import Interval, bootstrap_interval, roc
 from forensics.pairs import PairSheet, check_both_kinds
@@ -166,7 +166,8 @@ def _unit_vectors(
         units = []
         for embedder in embedders:
             crops = torch.stack([each[embedder.spec] for each in waiting.values()])
-            units.append(embedder.embed(FaceCrops(crops, embedder.spec)).unit().double().cpu().numpy())
+            embedded = all_numbers(embedder.embed(FaceCrops(crops, embedder.spec)))
+            units.append(embedded.unit().double().cpu().numpy())
         vectors.update(zip(waiting, zip(*units, strict=True), strict=True))
         waiting.clear()
 

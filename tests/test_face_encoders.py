@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
-from face.embed import embedder_facts, embedder_names, load_embedder, weights_needed
+from face.embed import all_numbers, embedder_facts, embedder_names, load_embedder, weights_needed
 from face.encoder import CROPS_PER_BATCH, TorchEmbedder
 from face.errors import FaceError
 from face.facts import EmbedderFacts
@@ -143,8 +143,10 @@ def test_crops_by_another_spec_are_refused() -> None:
 def test_vectors_that_are_no_numbers_are_an_error() -> None:
     network = randomised(TransFace(width=8, depth=1, heads=2, dimension=6), 4)
     network.state_dict()["feature.3.weight"].fill_(float("nan"))
+    broken = embedder(network, 6).embed(crops(1))
+    assert broken.finite.tolist() == [False]
     with pytest.raises(FaceError, match="verify its weights"):
-        embedder(network, 6).embed(crops(1))
+        all_numbers(broken)
 
 
 def tiny_transface() -> TransFace:

@@ -96,6 +96,11 @@ class FrameBatch:
     def __len__(self) -> int:
         return len(self.data)
 
+    def part(self, first: int, last: int) -> FrameBatch:
+        """The frames from position `first` up to, but not with, `last`; the same pixels, not copied."""
+        own = slice(first, last)
+        return FrameBatch(self.data[own], self.index[own], self.pts[own], self.time_base, self.shot[own])
+
     def __repr__(self) -> str:
         return f"FrameBatch(data={list(self.data.shape)}, index={self.index.tolist()})"
 

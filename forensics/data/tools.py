@@ -11,7 +11,7 @@ from torch import nn
 
 from face.align import make_crops
 from face.detect import FaceDetector
-from face.embed import IdentityEmbedder
+from face.embed import IdentityEmbedder, all_numbers
 from face.types import CropSpec, FaceDetections
 from forensics.backbones import CLIP_SIDE_PIXELS
 from forensics.data.paste import Image
@@ -78,7 +78,7 @@ def analysis_tools(
         if embedder is None:
             return torch.zeros(1, 0)
         frames = torch.from_numpy(np.ascontiguousarray(image))[None].to(device)
-        return embedder.embed(make_crops(frames, detection, embedder.spec)).data
+        return all_numbers(embedder.embed(make_crops(frames, detection, embedder.spec))).data
 
     def encode(crops: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode():

@@ -59,6 +59,21 @@ class PackageVersion:
 
 
 @dataclass(frozen=True)
+class MemoryShortage:
+    """A piece of work, `what`, for which `frames` frames at once were too many; it went on with `fewer`.
+
+    Batches of another size can change the last digits of a score, no finding.
+    """
+
+    what: str
+    frames: int
+    fewer: int
+
+    def __str__(self) -> str:
+        return f"out of memory for {self.what} with {self.frames} frames at once, went on with {self.fewer}"
+
+
+@dataclass(frozen=True)
 class RunFacts:
     """What may differ between identical re-runs: when, where and with what an analysis ran.
 
@@ -76,6 +91,7 @@ class RunFacts:
     instruction_set: str
     threads: int
     cores: int | None
+    memory_shortages: tuple[MemoryShortage, ...]
 
 
 @dataclass(frozen=True)

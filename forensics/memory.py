@@ -1,0 +1,66 @@
+"""Work in smaller parts where a device's memory does not hold it at once, and the record of that."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import torch
+
+from forensics.report.facts import MemoryShortage
+
+LOGGER = logging.getLogger(__name__)
+OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError)
+
+T = TypeVar("T")
+
+
+class PartSizes:
+    """How many frames of one video each kind of work takes at once: all, until memory runs out, then half.
+
+    What did not fit is not tried again: the rest of the video keeps to the smaller number.
+    """
+
+    def __init__(self) -> None:
+        self._most: dict[str, int] = {}
+        self._shortages: list[MemoryShortage] = []
+
+    @property
+    def shortages(self) -> tuple[MemoryShortage, ...]:
+        """What did not fit, in the order in which it happened."""
+        return tuple(self._shortages)
+
+    def in_parts(self, what: str, frames: int, work: Callable[[int, int], T]) -> Iterator[T]:
+        """Yield `work(first, last)` over consecutive parts of `frames` frames, of all of them if they fit.
+
+        `work` must be repeatable after it ran out of memory. Where a single frame is too much, its error
+        is raised.
+        """
+        first = 0
+        while first < frames:
+            last = min(frames, first + self._most.get(what, frames))
+            done = _attempt(work, first, last)
+            if not done:
+                self._halve(what, last - first)
+                continue
+            yield from done
+            first = last
+
+    def _halve(self, what: str, frames: int) -> None:
+        fewer = (frames + 1) // 2
+        self._most[what] = fewer
+        shortage = MemoryShortage(what, frames, fewer)
+        self._shortages.append(shortage)
+        LOGGER.warning("%s", shortage)
+        torch.cuda.empty_cache()
+
+
+def _attempt(work: Callable[[int, int], T], first: int, last: int) -> list[T]:
+    """The result alone, or nothing where memory ran out; by then the error and all it held on to are gone."""
+    try:
+        return [work(first, last)]
+    except OUT_OF_MEMORY:
+        if last - first <= 1:
+            raise
+        return []
