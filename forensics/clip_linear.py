@@ -19,6 +19,7 @@ from forensics.backbones import BACKBONES, Backbone
 from forensics.checked import first_fault
 from forensics.repdfd import OperatingPoint
 from forensics.reprogram import BorderReprogram
+from forensics.whole_file import whole_file
 from weights.errors import CorruptWeightsError
 
 CONFIG_KEY = "clip_linear"
@@ -76,9 +77,11 @@ class FaceFeatures(nn.Module):
 
 
 def save_probe(probe: Probe, path: Path) -> None:
-    """Write the probe and its configuration as one safetensors file."""
+    """Write the probe and its configuration as one safetensors file. Raises OutputError."""
     text = TypeAdapter(ClipLinearConfig).dump_json(probe.config).decode()
-    save_file({"weight": probe.weight, "bias": np.array([probe.bias])}, path, metadata={CONFIG_KEY: text})
+    arrays = {"weight": probe.weight, "bias": np.array([probe.bias])}
+    with whole_file(path) as partial:
+        save_file(arrays, partial, metadata={CONFIG_KEY: text})
 
 
 def is_probe(path: Path) -> bool:

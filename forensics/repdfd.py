@@ -25,6 +25,7 @@ from forensics.face2text import (
     tokens_in_use,
 )
 from forensics.reprogram import BorderReprogram
+from forensics.whole_file import whole_file
 from weights.errors import CorruptWeightsError
 
 CONFIG_KEY = "repdfd"
@@ -253,9 +254,10 @@ def build_image_tower(backbone: str, state: Mapping[str, torch.Tensor]) -> nn.Mo
 
 
 def save_checkpoint(model: RepDFD, config: RepDFDConfig, path: Path) -> None:
-    """Write the learnt parts and their configuration as one safetensors file."""
+    """Write the learnt parts and their configuration as one safetensors file. Raises OutputError."""
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.learnt_state().items()}
-    save_file(tensors, path, metadata={CONFIG_KEY: config.to_json()})
+    with whole_file(path) as partial:
+        save_file(tensors, partial, metadata={CONFIG_KEY: config.to_json()})
 
 
 def read_config(path: Path) -> RepDFDConfig:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from forensics.calibration.record import KIND, SCHEMA_VERSION, Calibration
 from forensics.checked import first_fault
 from forensics.errors import CalibrationError, OutputError
 from forensics.report.json import to_plain
+from forensics.whole_file import whole_file
 from video.errors import printable
 
 OWN_DIGEST = "content_sha256"
@@ -69,17 +69,11 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
 def save_calibration(calibration: Calibration, path: Path, *, overwrite: bool = False) -> None:
     """Write the file in one step. Raises OutputError where it cannot be written or is there already."""
     refuse_existing(path, overwrite=overwrite)
-    name = printable(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     plain: dict[str, Any] = to_plain(calibration)
     signed = plain | {OWN_DIGEST: content_digest(plain)}
     text = json.dumps(signed, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{name}: cannot be written ({error.strerror}); name a file that can") from error
+    with whole_file(path, remedy="name a file that can") as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _refuse_constant(name: str) -> None:

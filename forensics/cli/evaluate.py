@@ -73,6 +73,7 @@ def faces_command(
     from forensics.run_facts import tool_version
     from forensics.settings import choose_device
     from forensics.verification import verify_pairs
+    from forensics.whole_file import whole_file
     from weights.store import Store
 
     if output is not None and (output.exists() or not output.parent.is_dir()):
@@ -96,7 +97,8 @@ def faces_command(
     }
     text = json.dumps(to_plain({**facts, **to_plain(found)}), indent=1, ensure_ascii=False, allow_nan=False)
     if output is not None:
-        output.write_text(text + "\n", encoding="utf-8")
+        with whole_file(output) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
     if as_json:
         click.echo(text)
         return

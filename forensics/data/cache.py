@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy.typing as npt
 from face.types import Alignment, CropSpec
 from forensics.backbones import STARTER
 from forensics.data.faces import IDENTITY_SEPARATOR, DatasetError, Split
-from forensics.errors import OutputError
+from forensics.whole_file import GO_ON, make_folder, whole_file
 
 SPEC_FILE = "spec.json"
 # The labels in a cache.
@@ -132,19 +131,8 @@ def save_shard(cache: FeatureCache, path: Path) -> None:
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a file that is there whole or not at all; OutputError where the disk is full or the
     folder cannot be written."""
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror or error}); make room, then give the same command "
-            "again to go on"
-        ) from error
+    with whole_file(path, remedy=GO_ON) as partial, partial.open("wb") as file:
+        write(file)
 
 
 def load_shard(path: Path) -> FeatureCache:
@@ -162,10 +150,7 @@ def write_spec(folder: Path, spec: CacheSpec, *, overwrite: bool = False) -> Non
 
     Raises `CacheMismatchError` if the folder holds a cache of another spec.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made a folder: {error.strerror}; name another") from error
+    make_folder(folder)
     if (folder / SPEC_FILE).exists() and not overwrite:
         values = {field.name: getattr(spec, field.name) for field in fields(spec)}
         # First the names that a person chose: what else differs may only follow from them.

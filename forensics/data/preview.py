@@ -16,6 +16,7 @@ from face.types import CropSpec
 from forensics.data.faces import DatasetError, FaceRecord, Label
 from forensics.data.samples import Failure, SampleSettings, find_faces, make_pair
 from forensics.data.tools import Sight
+from forensics.whole_file import whole_file
 
 Image = npt.NDArray[np.uint8]
 
@@ -101,16 +102,18 @@ def contact_sheet(examples: Sequence[Example], *, columns: int = 2) -> Image:
 def write_preview(examples: Sequence[Example], path: Path, *, title: str = "Training pairs") -> None:
     """Write a contact sheet (`.png`) or a page with captions that needs no other file (`.html`).
 
-    Raises ValueError for another ending.
+    Raises ValueError for another ending, OutputError where it cannot be written.
     """
     if path.suffix == ".png":
-        path.write_bytes(_png(contact_sheet(examples)))
+        data = _png(contact_sheet(examples))
     elif path.suffix == ".html":
         figures = "".join(_figure(example) for example in examples)
         page = _PAGE.format(title=html.escape(title), gain=_DIFFERENCE_GAIN, figures=figures)
-        path.write_text(page, encoding="utf-8")
+        data = page.encode("utf-8")
     else:
         raise ValueError(f"{path}: a preview ends in .png or .html")
+    with whole_file(path) as partial:
+        partial.write_bytes(data)
 
 
 def _figure(example: Example) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from forensics.report.json import to_plain
 from forensics.report.model import ModelFile
 from forensics.report.read import read_checked, read_report
 from forensics.run_facts import tool_version
+from forensics.whole_file import GO_ON, is_unfinished, whole_file
 from video.errors import printable
 
 INDEX = "index.json"
@@ -67,7 +67,9 @@ def check_folder(folder: Path) -> None:
     """Raise OutputError for a folder that holds anything but an evaluation, or that cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        strange = [path.name for path in folder.iterdir() if path.name not in KNOWN]
+        strange = [
+            path.name for path in folder.iterdir() if path.name not in KNOWN and not is_unfinished(path)
+        ]
     except OSError as error:
         raise OutputError(
             f"{printable(folder)}: cannot be written to ({error.strerror}); name a folder that can"
@@ -87,16 +89,8 @@ def write_index(folder: Path, datasets: Sequence[DatasetFacts], entries: Sequenc
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all. Raises OutputError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"{printable(path)}: cannot be written ({error.strerror}); make room and give the same command "
-            "again, what is finished is kept"
-        ) from error
+    with whole_file(path, remedy=GO_ON) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def read_finished(folder: Path) -> Finished:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from forensics.data.faces import DatasetError, some
-from forensics.errors import OutputError, UsageFault
+from forensics.errors import UsageFault
 from forensics.evaluation.items import Item, Source
 from forensics.evaluation.material import is_picture, material_sha256, opened_material
 from forensics.evaluation.sweep import AS_GIVEN, Condition, treated
@@ -21,6 +20,7 @@ from forensics.report.json import FILE_NAME, report_json, to_plain
 from forensics.report.model import SCHEMA_VERSION, Report
 from forensics.run_facts import tool_version
 from forensics.settings import AnalysisSettings
+from forensics.whole_file import GO_ON, make_folder, whole_file
 from video.errors import VideoError, printable
 
 REPORTS = "reports"
@@ -109,17 +109,9 @@ def _key(sha256: str, condition: Condition, models: Models, settings: AnalysisSe
 
 def _keep(report: Report, path: Path) -> None:
     """Write the report whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(report_json(report), encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"{printable(path)}: cannot be written ({error.strerror}); what is finished is kept: make room "
-            "and give the same command again"
-        ) from error
+    make_folder(path.parent)
+    with whole_file(path, remedy=GO_ON) as partial:
+        partial.write_text(report_json(report), encoding="utf-8")
 
 
 def _sentence(error: Exception, source: Source) -> str:

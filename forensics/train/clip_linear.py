@@ -16,6 +16,7 @@ from forensics.data.cache import REAL, CacheSpec, FeatureCache
 from forensics.errors import ForensicsError
 from forensics.train.faces import Faces
 from forensics.train.operating_point import choose_thresholds
+from forensics.whole_file import make_folder
 
 PROBE_FILE = "clip_linear.safetensors"
 # The inverse strengths of regularisation that are tried; unit features want weak ones.
@@ -59,7 +60,7 @@ def fit(cache: FeatureCache, spec: CacheSpec, out: Path, *, pairs_only: bool = F
         training=training,
     )
     probe = Probe(weight, bias, config)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     save_probe(probe, out / PROBE_FILE)
     return Fit(probe, best, auc)
 

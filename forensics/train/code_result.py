@@ -6,7 +6,6 @@ Source of the heads' settings: src/quantitative_evaluation/linear_training.py of
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from sklearn.svm import OneClassSVM
 from forensics.code_heads import REAL, HeadKind, build_head
 from forensics.code_model import BLOCK_NAMES, QKV_NAMES, STEM_NAMES, TOKEN_NAMES
 from forensics.code_own import BACKBONE_FILE, CONFIG_FILE, head_file
+from forensics.whole_file import whole_file
 
 INVERSE_REGULARISATION = 0.316
 OUTLIER_SHARE = 0.1
@@ -96,13 +96,14 @@ def to_transformers(state: Mapping[str, torch.Tensor]) -> Tensors:
 def save_result(
     out: Path, backbone: Mapping[str, torch.Tensor], heads: Mapping[HeadKind, Tensors], facts: object
 ) -> None:
-    """Write the backbone, given under timm's names, the heads and the facts; no file is ever half there."""
+    """Write the backbone, given under timm's names, the heads and the facts; no file is ever half there.
+
+    Raises OutputError where one cannot be written.
+    """
     files = {BACKBONE_FILE: to_transformers(backbone)}
     files |= {head_file(kind): tensors for kind, tensors in heads.items()}
     for name, tensors in files.items():
-        partial = out / f"{name}.partial"
-        save_file({key: value.cpu().contiguous() for key, value in tensors.items()}, partial)
-        os.replace(partial, out / name)
-    partial = out / f"{CONFIG_FILE}.partial"
-    partial.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
-    os.replace(partial, out / CONFIG_FILE)
+        with whole_file(out / name) as partial:
+            save_file({key: value.cpu().contiguous() for key, value in tensors.items()}, partial)
+    with whole_file(out / CONFIG_FILE) as partial:
+        partial.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")

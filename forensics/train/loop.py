@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from forensics.errors import ForensicsError
-from forensics.train.log import Log
+from forensics.train.log import GO_ON_TRAINING, Log
 from forensics.train.team import ALONE, Team
+from forensics.whole_file import make_folder, whole_file
 
 STATE_FILE = "state.safetensors"
 _STEP_KEY = "step"
@@ -94,7 +94,7 @@ class Loop:
         self._best_score = -math.inf
         self._checks_without_gain = 0
         self._step = 0
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     @property
     def best_score(self) -> float:
@@ -125,7 +125,8 @@ class Loop:
         Of equal scores the later one is kept. Without `keep_start` the parameters it starts from are scored
         for the log alone: random ones are never the result, however well they do. `loss_of` makes the loss
         of a step, or this process' share of it, from its number. Raises ForensicsError when the loss is not
-        finite and when `resume` finds the state of another plan or recipe.
+        finite and when `resume` finds the state of another plan or recipe, OutputError where state or log
+        cannot be written.
         """
         resumed = resume and (self._folder / STATE_FILE).is_file()
         if resumed:
@@ -202,10 +203,9 @@ class Loop:
             "checks_without_gain": self._checks_without_gain,
             "scaler": self._scaler.state_dict(),
         }
-        partial = self._folder / f"{STATE_FILE}.partial"
         contiguous = {name: value.contiguous() for name, value in tensors.items()}
-        save_file(contiguous, partial, metadata={"loop": json.dumps(meta)})
-        os.replace(partial, self._folder / STATE_FILE)
+        with whole_file(self._folder / STATE_FILE, remedy=GO_ON_TRAINING) as partial:
+            save_file(contiguous, partial, metadata={"loop": json.dumps(meta)})
 
     def _load(self) -> None:
         from safetensors import safe_open

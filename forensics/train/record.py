@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from forensics.data.cache import CacheSpec
 from forensics.repdfd import RepDFDConfig
 from forensics.run_facts import package_versions, tool_version
 from forensics.train.repdfd_stages import TrainSettings
+from forensics.whole_file import make_folder, whole_file
 
 RECORD_FILE = "config.json"
 
@@ -27,7 +27,10 @@ def write_record(
     processes: int,
     device: str,
 ) -> None:
-    """Write the resolved recipe into the folder `out`: what was asked for, and what became of it."""
+    """Write the resolved recipe into the folder `out`: what was asked for, and what became of it.
+
+    Raises OutputError where it cannot be written.
+    """
     record = {
         "tool_version": tool_version(),
         "options": options,
@@ -39,8 +42,7 @@ def write_record(
         "python": platform.python_version(),
         "packages": package_versions(),
     }
-    out.mkdir(parents=True, exist_ok=True)
-    partial = out / f"{RECORD_FILE}.partial"
-    # Paths and tuples of paths among the options are told as text.
-    partial.write_text(json.dumps(record, indent=1, sort_keys=True, default=str), encoding="utf-8")
-    os.replace(partial, out / RECORD_FILE)
+    make_folder(out)
+    with whole_file(out / RECORD_FILE) as partial:
+        # Paths and tuples of paths among the options are told as text.
+        partial.write_text(json.dumps(record, indent=1, sort_keys=True, default=str), encoding="utf-8")
