@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 from video.deinterlace import deinterlaced
 from video.frames import Timed
 from video.geometry import square_pixel_size
+from video.heartbeat import beat
 from video.reader import Limits
 from video.streams import DEFAULT_FRAME_RATE, frame_rate
 from video.tally import Tally
@@ -28,6 +29,7 @@ def decoded_frames(
     """Every frame that the decoder gives; what cannot be read is counted in `tally`, not raised."""
     try:
         for packet in container.demux(stream):
+            beat()
             # An empty packet ends the stream and brings out the frames held back for reordering.
             tally.discarded_packets += bool(packet.size and packet.is_discard)
             try:
@@ -39,6 +41,9 @@ def decoded_frames(
                 if frame.is_corrupt:
                     tally.damage(None if frame.pts is None else frame.pts * packet.time_base)
                 yield frame
+    except MemoryError:
+        # Not the file's end: how far it comes depends on this machine.
+        raise
     except av.error.FFmpegError as error:
         tally.stopped_by = error.strerror or type(error).__name__
     tally.at_end = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -18,16 +17,13 @@ import numpy.typing as npt
 
 from video.backends import LIMITATIONS, ClipKind
 from video.errors import UnreadableVideoError
+from video.heartbeat import beat
+from video.python_child import child_command
 
 REMEDY = "use the PyAV backend"
 # A frame takes milliseconds; after this long decord hangs, which it does on some files.
 STALL_SECONDS = 60.0
-# The empty entry is the current folder: nothing that lies beside the evidence may be imported.
-_COMMAND = [
-    sys.executable,
-    "-c",
-    "import sys; sys.path = [p for p in sys.path if p]; from video.decord_worker import main; main()",
-]
+_COMMAND = child_command("video.decord_worker")
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,11 @@ class DecordProcess:
         request = {"path": str(path.resolve()), "indices": indices, "until": until, "small": small}
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
-                _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, bufsize=-1
+                _COMMAND,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                bufsize=-1,
             )
             with process:
                 try:
@@ -115,6 +115,7 @@ class DecordProcess:
     def _words(self, *expected: str) -> dict[str, Any]:
         """The next line of the answer, which must hold the `expected` words."""
         line = self._within_time(self._output.readline)
+        beat()
         if not line:
             raise self._failed(self._complaints() or "it stalled or died")
         try:

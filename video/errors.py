@@ -34,3 +34,7 @@ class UnreadableVideoError(VideoError):
 
 class RefusedVideoError(VideoError):
     """The file may decode but is refused: a limit is exceeded or its format is not on the whitelist."""
+
+
+class WorkerError(Exception):
+    """The process that decodes cannot be started: no file is at fault."""

@@ -11,6 +11,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from video.errors import RefusedVideoError, UnreadableVideoError
+from video.heartbeat import beat
 from video.opening import CODECS, open_container
 
 # FFmpeg counts the duration of a container in microseconds.
@@ -129,6 +130,7 @@ def scan_packets(path: Path, stream_index: int, *, max_pixels: int) -> PacketSca
     with open_container(path, max_pixels=max_pixels) as container:
         stream = next(each for each in container.streams.video if each.index == stream_index)
         for packet in container.demux(stream):
+            beat()
             if packet.size == 0:
                 continue
             if packet.is_discard:
