@@ -18,6 +18,8 @@ from forensics.report.facts import NO_CASE, CaseFacts
 from forensics.report.model import Report
 from forensics.report.outputs import write_outputs
 from forensics.settings import AnalysisSettings
+from video.isolated import DEFAULT_PATIENCE
+from video.worker_process import Patience
 from weights.store import Store
 
 DEFAULT_SETTINGS = AnalysisSettings()
@@ -35,12 +37,14 @@ def analyze(
     extras: Extras = NO_EXTRAS,
     overwrite: bool = False,
     progress: Progress = no_progress,
+    patience: Patience = DEFAULT_PATIENCE,
 ) -> Report:
     """Analyse a video file or still image; with `out`, write the report and its manifest there.
 
     `store` is where weights come from (the user's cache by default; it may download), `case` what the
     report says of the case, `references` photos of one person whom every face is compared with,
-    `calibration` a file of `forensics calibrate`, `extras` what is written beside the usual outputs. The
+    `calibration` a file of `forensics calibrate`, `extras` what is written beside the usual outputs,
+    `patience` how long decoding may take: it runs in a process of its own, which a file may take down. The
     outputs appear together when all are complete, or not at all. Raises VideoError for a file that cannot
     be used, ReferencePhotoError for a photo without one clear face, WeightsError for weights that cannot be
     had, CalibrationError for a calibration that is damaged or was made for other models, OutputError for a
@@ -57,14 +61,29 @@ def analyze(
         if calibration is not None:
             check_models(Path(calibration), models, settings)
         photos = [Path(photo) for photo in references]
-        report = analyze_video(Path(video), models, settings, case=case, references=photos, progress=progress)
+        report = analyze_video(
+            Path(video),
+            models,
+            settings,
+            case=case,
+            references=photos,
+            progress=progress,
+            patience=patience,
+        )
         return report if calibration is None else calibrated_report(report, Path(calibration))
 
     if out is None:
         return analysed()
     with output_folder(Path(out), overwrite=overwrite) as folder:
         report = analysed()
-        write_outputs(report, folder, also=extras.renderings)
-        write_extras(extras, report, Path(video), folder, settings=settings)
-        write_manifest(folder, report.evidence)
+        write_analysis(report, Path(video), folder, settings=settings, extras=extras)
     return report
+
+
+def write_analysis(
+    report: Report, video: Path, folder: Path, *, settings: AnalysisSettings, extras: Extras = NO_EXTRAS
+) -> None:
+    """Write the report of `video`, what is made from it and the manifest into `folder`. Raises OSError."""
+    write_outputs(report, folder, also=extras.renderings)
+    write_extras(extras, report, video, folder, settings=settings)
+    write_manifest(folder, report.evidence)

@@ -15,9 +15,8 @@ from forensics.data.faces import DatasetError
 from forensics.data.media import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from forensics.progress import Progress, no_progress
 from video.errors import printable
-from video.reader import open_video
+from video.isolated import open_video
 from video.sampling import Sampling
-from video.stills import StillReader
 
 # In a folder these are pictures and videos; a file that is named itself is opened whatever its suffix.
 SUFFIXES = PICTURE_SUFFIXES | VIDEO_SUFFIXES
@@ -111,7 +110,7 @@ def compare_detectors(
     warm = False
     for done, path in enumerate(paths, start=1):
         with open_video(path, sampling=Sampling.spread(frames_per_video)) as reader:
-            is_picture = isinstance(reader, StillReader)
+            is_picture = reader.info.still
             of_file: dict[str, list[Search]] = {detector.name: [] for detector in detectors}
             for batch in reader.batches(1):
                 for detector in detectors:

@@ -36,8 +36,8 @@ from forensics.run_facts import RunClock, tool_version
 from forensics.settings import AnalysisSettings
 from video.errors import printable
 from video.frames import FrameBatch
-from video.probe import probe
-from video.reader import open_video
+from video.isolated import DEFAULT_PATIENCE, open_video, probe
+from video.worker_process import Patience
 from weights.streams import sha256_of
 
 
@@ -49,6 +49,7 @@ def analyze_video(
     case: CaseFacts = NO_CASE,
     references: Sequence[Path] = (),
     progress: Progress = no_progress,
+    patience: Patience = DEFAULT_PATIENCE,
 ) -> Report:
     """Analyse one video or still image with loaded models; the report carries `case` as it is given.
 
@@ -58,7 +59,7 @@ def analyze_video(
     when the video changed underneath.
     """
     clock = RunClock()
-    facts = probe(path)
+    facts = probe(path, patience=patience)
     sha256, size_bytes = sha256_of(path), path.stat().st_size
     c2pa = read_c2pa(path)
     reference = load_reference(references, models.front, evidence=path) if references else None
@@ -73,7 +74,11 @@ def analyze_video(
     chunks: list[ScoredChunk] = []
     sizes, left_out = PartSizes(), 0
     with open_video(
-        path, sampling=settings.sampling, limits=settings.limits, backend=settings.backend
+        path,
+        sampling=settings.sampling,
+        limits=settings.limits,
+        backend=settings.backend,
+        patience=patience,
     ) as reader:
         expected = settings.sampling.expected_frames(reader.info)
         done = 0

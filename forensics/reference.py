@@ -21,8 +21,7 @@ from forensics.report.facts import storable
 from forensics.report.reference import ReferenceFacts, ReferencePhoto
 from forensics.report.words import abstention_words
 from video.errors import printable
-from video.reader import open_video
-from video.stills import StillReader
+from video.isolated import open_video
 from weights.streams import sha256_of
 
 # The largest face is the one that is meant where its longer side is so many times that of the next.
@@ -58,7 +57,7 @@ def check_photos(paths: Sequence[Path], evidence: Path) -> None:
     seen = {sha256_of(evidence): evidence}
     for path in paths:
         with open_video(path) as reader:
-            if not isinstance(reader, StillReader):
+            if not reader.info.still:
                 raise ReferencePhotoError(
                     f"{printable(path)}: is a video; name still images with --reference"
                 )

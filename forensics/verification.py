@@ -17,7 +17,7 @@ from face.types import CropSpec, FaceCrops
 from forensics.metrics import Interval, bootstrap_interval, roc
 from forensics.pairs import PairSheet, check_both_kinds
 from forensics.progress import Progress, no_progress
-from video.reader import open_video
+from video.isolated import open_video
 from video.sampling import Sampling
 
 # Strict false match rates at which encoders are usually compared.

@@ -41,7 +41,7 @@ class VideoInfo:
     `width` and `height` are those of the frames a reader delivers: rotated upright, with square pixels.
     The stored picture was mirrored left to right if `mirrored`, then turned clockwise by
     `rotation_degrees`. `frame_count` and `duration_seconds` are declarations, not measurements, and `None`
-    where the container makes none.
+    where the container makes none. `still` says that it is an image file, a video of one frame.
     """
 
     path: Path
@@ -57,6 +57,7 @@ class VideoInfo:
     has_audio: bool
     stream_index: int
     mirrored: bool = False
+    still: bool = False
 
 
 @dataclass(frozen=True)

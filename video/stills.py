@@ -125,6 +125,7 @@ class StillReader:
             duration_seconds=None,
             has_audio=False,
             stream_index=0,
+            still=True,
         )
 
     @property

@@ -65,7 +65,7 @@ class Job:
         """The error of a file that was waited for in vain."""
         if self._left is not None and self._left <= self._patience.progress_seconds:
             cause = f"took more than {self._patience.file_seconds:g} s to decode"
-            return UnreadableVideoError(self.path, cause, "allow it more time or cut it into parts")
+            return UnreadableVideoError(self.path, cause, "allow it more time (--timeout) or cut it into parts")
         cause = f"hung its decoder, which gave no sign of life for {self._patience.progress_seconds:g} s"
         return UnreadableVideoError(self.path, cause, REMEDY)
 

@@ -18,6 +18,7 @@ from forensics.cli.options import (
     sampling_options,
     settings_of,
     store_options,
+    timeout_option,
 )
 from forensics.cli.progress import byte_bar, frame_bar
 from forensics.cli.sections import together
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from forensics.report.facts import CaseFacts
     from forensics.report.model import Report
     from forensics.settings import AnalysisSettings
+    from video.worker_process import Patience
     from weights.store import Store
 
 analysis_options = together(
@@ -51,6 +53,7 @@ analysis_options = together(
     click.option("--save-faces", is_flag=True, help="Write the report's pictures of faces to faces/ too."),
     click.option("--json", "as_json", is_flag=True, help="Print the report as JSON instead of the summary."),
     sampling_options,
+    timeout_option,
     face_options,
     model_options,
     case_options,
@@ -62,6 +65,7 @@ analysis_options = together(
 def analyse_as_asked(video: Path, options: dict[str, Any], *, references: Sequence[Path] = ()) -> ExitCode:
     """Do what `analysis_options` ask for. Raises UsageFault where they contradict each other."""
     from forensics.report.extras import Extras, check_extras
+    from video.worker_process import Patience
     from weights.store import Store
 
     case = case_of(options)
@@ -86,6 +90,7 @@ def analyse_as_asked(video: Path, options: dict[str, Any], *, references: Sequen
         extras=extras,
         overwrite=options["overwrite"],
         as_json=options["as_json"],
+        patience=Patience(file_seconds=options["timeout"]),
     )
     return exit_code_of_verdict(report)
 
@@ -109,6 +114,7 @@ def run_analysis(
     extras: Extras | None = None,
     overwrite: bool = False,
     as_json: bool = False,
+    patience: Patience | None = None,
 ) -> Report:
     """Fetch, analyse, print; the shared body of `analyze`, `compare` and `demo`."""
     from forensics.api import analyze
@@ -120,10 +126,11 @@ def run_analysis(
     from forensics.report.extras import NO_EXTRAS
     from forensics.report.facts import NO_CASE
     from forensics.report.json import report_json
-    from video.probe import probe
+    from video.isolated import DEFAULT_PATIENCE, probe
 
     # A typing mistake should not cost a download.
-    probe(video)
+    patience = patience or DEFAULT_PATIENCE
+    probe(video, patience=patience)
     if references:
         check_photos(references, video)
     if calibration is not None:
@@ -147,6 +154,7 @@ def run_analysis(
             extras=extras or NO_EXTRAS,
             overwrite=overwrite,
             progress=frames,
+            patience=patience,
         )
     if as_json:
         click.echo(report_json(report), nl=False)

@@ -88,6 +88,15 @@ sampling_options = together(
     ),
 )
 
+timeout_option = option(
+    FRAMES,
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Give a video up when waiting for its decoder takes longer in all [default: only 60 s without "
+    "progress].",
+)
+
 search_options = together(
     option(
         FACES,

@@ -9,7 +9,7 @@ from forensics.data.faces import FaceRecord
 from forensics.data.media import files_of
 from forensics.progress import Progress, no_progress
 from video.errors import VideoError
-from video.probe import probe
+from video.isolated import probe
 
 
 def unreadable(records: Sequence[FaceRecord], *, progress: Progress = no_progress) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from forensics.data.media import files_of
 from forensics.data.pair import DEFAULT_PAIR, PairSettings, TrainingPair, training_pair, treated_single
 from forensics.data.paste import Donor, Image, Mask
 from video.errors import VideoError
-from video.reader import open_video
+from video.isolated import open_video
 from video.sampling import Sampling
 
 Detect = Callable[[Image], FaceDetections]

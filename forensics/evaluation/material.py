@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from forensics.data.media import PICTURE_SUFFIXES, files_of
 from video.errors import UnreadableVideoError
-from video.reader import open_video
+from video.isolated import open_video
 from weights.streams import sha256_of
 
 Picture = npt.NDArray[np.uint8]

@@ -18,7 +18,7 @@ import numpy as np
 from forensics.data.compress import h264_still, jpeg
 from forensics.errors import UsageFault
 from forensics.evaluation.material import Picture, is_picture, write_lossless
-from video.reader import open_video
+from video.isolated import open_video
 from video.sampling import Sampling
 from video.write import VideoWriter
 

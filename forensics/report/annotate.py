@@ -14,7 +14,8 @@ import numpy.typing as npt
 from forensics.detector import Scope
 from forensics.report.model import DetectorRun, FaceRow, Report
 from video.audio import AudioTrack
-from video.reader import Limits, open_video
+from video.isolated import open_video
+from video.reader import Limits
 from video.sampling import Sampling
 from video.write import VideoWriter
 
