@@ -10,6 +10,8 @@ import click
 
 from face.errors import FaceError
 from forensics.cli.analyze import analyze_command
+from forensics.cli.batch import batch_command
+from forensics.cli.bench import bench_command
 from forensics.cli.calibrate import calibrate_command
 from forensics.cli.compare import compare_command
 from forensics.cli.data import data_group
@@ -32,7 +34,7 @@ EXIT_CODES = """
 \b
 Exit codes: 0 done; 1 unexpected fault; 2 usage; 3 input unreadable or refused;
 4 no verdict possible; 5 weights missing or refused; 7 verification failed;
-130 interrupted; 6 and 8 are kept for findings that are to fail and for batches.
+8 some of a batch failed; 130 interrupted; 6 is kept for findings that are to fail.
 What was found does not change the exit code.
 """
 
@@ -85,6 +87,8 @@ def main() -> None:
 
 for command in (
     analyze_command,
+    batch_command,
+    bench_command,
     calibrate_command,
     compare_command,
     data_group,

@@ -26,13 +26,7 @@ def read_manifest(path: Path, *, root: Path | None = None) -> list[FaceRecord]:
     Raises `DatasetError`, naming file and line, for missing columns, unknown labels or splits, labels that
     contradict the folder (real, 0_real, fake, 1_fake) and files that are listed with two labels.
     """
-    if path.suffix not in SUFFIXES:
-        raise DatasetError(f"{path}: a manifest ends in {' or '.join(SUFFIXES)}")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read as a manifest: {error}") from error
-    rows = _json_rows(path, text) if path.suffix == ".jsonl" else _csv_rows(text)
+    rows = manifest_rows(path)
     base = path.parent if root is None else root
     records = []
     labels: dict[Path, Label] = {}
@@ -45,6 +39,20 @@ def read_manifest(path: Path, *, root: Path | None = None) -> list[FaceRecord]:
     if not records:
         raise DatasetError(f"{path}: the manifest lists nothing")
     return records
+
+
+def manifest_rows(path: Path) -> Iterable[tuple[int, Mapping[str, object]]]:
+    """The rows of a `.csv` or `.jsonl` file by their columns, each with the number of its line.
+
+    Raises `DatasetError` for another suffix, what cannot be read, and a line that is no JSON object.
+    """
+    if path.suffix not in SUFFIXES:
+        raise DatasetError(f"{path}: a manifest ends in {' or '.join(SUFFIXES)}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: cannot be read as a manifest: {error}") from error
+    return _json_rows(path, text) if path.suffix == ".jsonl" else _csv_rows(text)
 
 
 def write_manifest(records: Sequence[FaceRecord], path: Path) -> None:

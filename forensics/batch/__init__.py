@@ -1,0 +1,1 @@
+"""Many videos, one folder each, an index of them all: resumable, in several processes or shards."""
