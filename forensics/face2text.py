@@ -111,24 +111,26 @@ class Face2Text(nn.Module):
 
         In `RANDOM` mode the caller passes random vectors; in `FIXED` mode only N counts.
         """
-        features = [self._same_for_all(self._real, identities), self._fake_features(identities)]
-        if self._generated is not None:
-            features.append(self._same_for_all(self._generated, identities))
-        return torch.stack(features, dim=1)
+        prompts = [self._encode(tokens) for tokens in self.token_vectors(identities)]
+        return torch.stack([features.expand(len(identities), -1) for features in prompts], dim=1)
 
-    def _fake_features(self, identities: torch.Tensor) -> torch.Tensor:
-        if self.projection is None or self.mode is PromptMode.FIXED:
-            return self._same_for_all(self._fake, identities)
+    def token_vectors(self, identities: torch.Tensor) -> list[torch.Tensor]:
+        """The prompts as the tower takes them, without positions: [N,L,W], or [1,L,W] for all alike."""
+        prompts = [self._vectors(self._real).unsqueeze(0), self._fake_vectors(identities)]
+        if self._generated is not None:
+            prompts.append(self._vectors(self._generated).unsqueeze(0))
+        return prompts
+
+    def _fake_vectors(self, identities: torch.Tensor) -> torch.Tensor:
         count, fake = len(identities), self._vectors(self._fake)
+        if self.projection is None or self.mode is PromptMode.FIXED:
+            return fake.unsqueeze(0)
         word = self.projection(identities)
         word = functional.pad(word, (0, fake.shape[1] - word.shape[1]))
         before, after = fake[: self._word_index], fake[self._word_index + 1 :]
-        return self._encode(
-            torch.cat([before.expand(count, -1, -1), word.unsqueeze(1), after.expand(count, -1, -1)], dim=1)
+        return torch.cat(
+            [before.expand(count, -1, -1), word.unsqueeze(1), after.expand(count, -1, -1)], dim=1
         )
-
-    def _same_for_all(self, rows: list[int], identities: torch.Tensor) -> torch.Tensor:
-        return self._encode(self._vectors(rows).unsqueeze(0)).expand(len(identities), -1)
 
     def _vectors(self, rows: list[int]) -> torch.Tensor:
         weight = self.tower.token_embedding.weight

@@ -11,6 +11,7 @@ import click
 from face.errors import FaceError
 from forensics.cli.analyze import analyze_command
 from forensics.cli.batch import batch_command
+from forensics.cli.bench import bench_command
 from forensics.cli.calibrate import calibrate_command
 from forensics.cli.compare import compare_command
 from forensics.cli.data import data_group
@@ -87,6 +88,7 @@ def main() -> None:
 for command in (
     analyze_command,
     batch_command,
+    bench_command,
     calibrate_command,
     compare_command,
     data_group,

@@ -72,7 +72,10 @@ class Setup:
 
 
 class RepDFDDetector:
-    """The loaded detector. Its score is the logit of P(fake): of not being real, over the prompts."""
+    """The loaded detector. Its score is the logit of P(fake): of not being real, over the prompts.
+
+    `model` scores the faces cropped by `crop`.
+    """
 
     name = "repdfd"
     scope = Scope.FACE
@@ -81,8 +84,8 @@ class RepDFDDetector:
     def __init__(
         self, model: RepDFD, setup: Setup, weights: tuple[WeightFile, ...], options: LoadOptions
     ) -> None:
-        self._model = model
-        self._crop = setup.crop
+        self.model = model
+        self.crop = setup.crop
         self.embedder = setup.embedder
         self.thresholds = setup.thresholds
         self.weights = weights
@@ -102,21 +105,21 @@ class RepDFDDetector:
             faces = self.inputs(evidence, chosen)
             with torch.inference_mode():
                 # Those of the softmax over the prompts.
-                logits = fake_logit(self._model(faces.crops, faces.identities).double())
+                logits = fake_logit(self.model(faces.crops, faces.identities).double())
             return np.asarray(logits.cpu())
 
         return score_faces(self.name, evidence, logits_of)
 
     def inputs(self, evidence: Evidence, chosen: npt.NDArray[np.intp]) -> FaceInputs:
         """The crops and identities that the `chosen` [K] faces are scored by."""
-        return FaceInputs(evidence.crops(self._crop).data[chosen], self._identities(evidence, chosen))
+        return FaceInputs(evidence.crops(self.crop).data[chosen], self._identities(evidence, chosen))
 
     def explain(self, inputs: FaceInputs) -> torch.Tensor:
         """[K,F,F] float32 heat over each face as the tower sees it, F pixels wide, one value for each patch.
 
         It says where the pixels are whose detail moved the score; the identity is held as it is.
         """
-        model, reprogram = self._model, self._model.reprogram
+        model, reprogram = self.model, self.model.reprogram
         with torch.no_grad():
             text = model.face2text(inputs.identities)
         faces = squash(inputs.crops, reprogram.face_pixels) * 255
@@ -132,12 +135,12 @@ class RepDFDDetector:
 
     def _score_against(self, words: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
         """[N,3,F,F] float32 faces in 0..255 and [K,D] text features -> [N] scores."""
-        features = self._model.image_features(faces)
-        return fake_logit(self._model.compare(features, words.expand(len(faces), -1, -1)))
+        features = self.model.image_features(faces)
+        return fake_logit(self.model.compare(features, words.expand(len(faces), -1, -1)))
 
     def _identities(self, evidence: Evidence, chosen: npt.NDArray[np.intp]) -> torch.Tensor:
         if self.embedder is None:
-            return torch.zeros(len(chosen), 0, device=self._model.logit_scale.device)
+            return torch.zeros(len(chosen), 0, device=self.model.logit_scale.device)
         if self.embedder not in evidence.identities:
             there = ", ".join(evidence.identities) or "none"
             raise ForensicsError(
@@ -145,7 +148,7 @@ class RepDFDDetector:
                 f"{there}; gather it with that encoder, no other fits"
             )
         data = evidence.identities[self.embedder].data
-        if self._model.face2text.mode is PromptMode.RANDOM:
+        if self.model.face2text.mode is PromptMode.RANDOM:
             frame, order = evidence.frame_index[chosen], evidence.order_in_frame[chosen]
             words = random_identities(torch.from_numpy(frame), torch.from_numpy(order), data.shape[1])
             return words.to(data.device)

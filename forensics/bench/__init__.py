@@ -1,0 +1,1 @@
+"""How fast an analysis is on this machine: each stage alone, the whole, and a plain loop to compare with."""
