@@ -147,6 +147,12 @@ class IsolatedVideos:
                 return
         worker.kill()
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The numbers of the processes, busy ones first."""
+        with self._lock:
+            return tuple(worker.pid for worker in (*self._busy, *self._idle))
+
     def close(self) -> None:
         """Kill all processes, those of readers still open too."""
         with self._lock:
@@ -318,6 +324,8 @@ def _absolute(path: Path) -> str:
 
 _SHARED_LOCK = threading.Lock()
 _shared: IsolatedVideos | None = None
+# Of the process this one was forked from; kept, as letting go of them would look like losing them.
+_inherited: list[IsolatedVideos] = []
 
 
 def shared_videos() -> IsolatedVideos:
@@ -336,6 +344,7 @@ def _after_fork() -> None:
     if _shared is not None:
         atexit.unregister(_shared.close)
         _shared.forget()
+        _inherited.append(_shared)
     _shared = None
 
 

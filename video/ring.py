@@ -6,7 +6,6 @@ import mmap
 import os
 import sys
 import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ SLOTS = 8
 # Of large frames there are fewer slots, so that 8K needs no gigabyte; two let both sides work at once.
 MAX_BYTES = 256 << 20
 MIN_SLOTS = 2
+_CLOSED = -1
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,10 @@ class Ring:
     def close(self) -> None:
         """Let go of everything; the memory is free once both sides have done so, or died."""
         self.leave()
-        with suppress(OSError):
-            os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, _CLOSED
+        # Its number may belong to another file by the second time.
+        if descriptor != _CLOSED:
+            os.close(descriptor)
 
 
 def _anonymous_file() -> int:

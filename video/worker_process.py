@@ -22,6 +22,7 @@ from video.ring import Ring
 REMEDY = "check that it is complete or convert it"
 # Importing the decoders takes a second; a machine under load may need many.
 START_SECONDS = 120.0
+_NO_START = "the process that decodes video did not start"
 _EXIT_SECONDS = 1.0
 _CHUNK_BYTES = 1 << 16
 
@@ -65,7 +66,9 @@ class Job:
         """The error of a file that was waited for in vain."""
         if self._left is not None and self._left <= self._patience.progress_seconds:
             cause = f"took more than {self._patience.file_seconds:g} s to decode"
-            return UnreadableVideoError(self.path, cause, "allow it more time (--timeout) or cut it into parts")
+            return UnreadableVideoError(
+                self.path, cause, "allow it more time (--timeout) or cut it into parts"
+            )
         cause = f"hung its decoder, which gave no sign of life for {self._patience.progress_seconds:g} s"
         return UnreadableVideoError(self.path, cause, REMEDY)
 
@@ -83,17 +86,26 @@ class WorkerProcess:
         self._cpu_seconds = limits.cpu_seconds
         # For as long as the process lives.
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        # A group of its own: Ctrl-C is for the analysis, and decord's process dies with this one.
-        self._process = subprocess.Popen(
-            child_command("video.decode_worker"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            bufsize=0,
-            pass_fds=(self.ring.descriptor,),
-            process_group=0,
-        )
-        self.holds = self._begun(limits)
+        try:
+            self._process = subprocess.Popen(
+                child_command("video.decode_worker"),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                bufsize=0,
+                pass_fds=(self.ring.descriptor,),
+                # A group of its own: Ctrl-C is for the analysis, and decord's process dies with this one.
+                process_group=0,
+            )
+        except OSError as error:
+            self._errors.close()
+            self.ring.close()
+            raise WorkerError(f"{_NO_START}: {error.strerror}") from error
+        try:
+            self.holds = self._begun(limits)
+        except BaseException:
+            self.kill()
+            raise
 
     @property
     def pid(self) -> int:
@@ -146,7 +158,7 @@ class WorkerProcess:
         if self._process.returncode is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+            self._process.wait()
         self.forget()
 
     def forget(self) -> None:
@@ -161,12 +173,9 @@ class WorkerProcess:
         try:
             answer = decoded(self._line(START_SECONDS))
         except (_Overdue, EOFError, ValueError) as error:
-            complaint = self._complaint() or "it gave no answer"
-            self.kill()
-            raise WorkerError(f"the process that decodes video did not start: {complaint}") from error
+            raise WorkerError(f"{_NO_START}: {self._complaint() or 'it gave no answer'}") from error
         if not isinstance(answer, Ready):
-            self.kill()
-            raise WorkerError("the process that decodes video did not start: it gave another answer")
+            raise WorkerError(f"{_NO_START}: it gave another answer")
         return answer.holds
 
     def _line(self, seconds: float) -> bytes:
