@@ -14,6 +14,9 @@ from forensics.errors import OutputError
 from video.errors import printable
 from video.frames import FrameBatch
 
+# In the staging folder, while its files move: those that they replace.
+REPLACED = ".replaced"
+
 
 class FramesDigest:
     """A running sha256 over sampled frames: number, exact time, size and pixels of each, in order."""
@@ -51,7 +54,8 @@ def output_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         _remove_empty(made)
         if isinstance(error, OSError):
             raise OutputError(
-                f"{printable(path)}: the outputs could not be written ({error.strerror}); nothing was kept"
+                f"{printable(path)}: the outputs could not be written ({error.strerror}), nothing was kept; "
+                "make room or name another folder"
             ) from error
         raise
 
@@ -84,11 +88,15 @@ def _staged(path: Path, overwrite: bool) -> tuple[Path, list[Path]]:
 
 
 def _publish(staging: Path, path: Path) -> None:
-    """Move every staged file into `path`; when one cannot be, those that replaced nothing go again."""
+    """Move every staged file into `path`; when one cannot be, all is as it was before."""
     files = sorted(file.relative_to(staging) for file in staging.rglob("*") if not file.is_dir())
     for file in files:
         if (path / file).is_dir():
             raise IsADirectoryError(errno.EISDIR, f"{file} is a folder there")
+    old = {file: staging / REPLACED / file for file in files if (path / file).exists()}
+    for file, kept in old.items():
+        # All of them first: nothing that replaces a file may fail once another one was replaced.
+        _keep(path / file, kept)
     added: list[Path] = []
     made: list[Path] = []
     try:
@@ -96,15 +104,29 @@ def _publish(staging: Path, path: Path) -> None:
             target = path / file
             made += [folder for folder in target.parents if not folder.exists()]
             target.parent.mkdir(parents=True, exist_ok=True)
-            if not target.exists():
+            if file not in old:
                 added.append(target)
             os.replace(staging / file, target)
-        shutil.rmtree(staging)
     except BaseException:
         for target in added:
             target.unlink(missing_ok=True)
+        for file, kept in old.items():
+            # The name is taken, so that even a full disk has room for this.
+            os.replace(kept, path / file)
         _remove_empty(sorted(made, reverse=True))
         raise
+    shutil.rmtree(staging)
+
+
+def _keep(file: Path, kept: Path) -> None:
+    """A second name for `file`, or a copy where the file system knows no second names."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(file, kept)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        shutil.copy2(file, kept)
 
 
 def _remove_empty(folders: list[Path]) -> None:

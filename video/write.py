@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -69,10 +70,12 @@ class VideoWriter:
     def __enter__(self) -> VideoWriter:
         # In the same folder, because a rename is atomic only within one file system.
         self._temporary = self._path.with_name(f".writing-{os.getpid()}-{self._path.name}")
+        # A file of our own: FFmpeg leaves its own open for good where not even the header can be written.
+        self._file = self._temporary.open("wb")
         try:
-            self._container = av.open(str(self._temporary), "w")
+            self._container = av.open(self._file, "w")
         except BaseException:
-            self._temporary.unlink(missing_ok=True)
+            self._discard()
             raise
         return self
 
@@ -122,9 +125,17 @@ class VideoWriter:
                 self._container.mux(self._stream.encode(None))
                 self._mux_sound(until=None)
             self._container.close()
+            self._file.close()
             if kind is None:
                 os.replace(self._temporary, self._path)
         finally:
+            self._discard()
+
+    def _discard(self) -> None:
+        """Close and remove what is not finished; nothing where it is."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
             self._temporary.unlink(missing_ok=True)
 
     def _mux_sound(self, *, until: Fraction | None) -> None:

@@ -8,6 +8,7 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,13 @@ def write_bundle(store: Store, bundle: Path, *, names: Sequence[str] | None = No
                 archive.add(weight.path, arcname=weight.name, recursive=False, filter=_anonymous)
         os.replace(part, bundle)
     except OSError as error:
-        raise WeightsError(f"{bundle}: cannot be written ({error})") from error
+        raise WeightsError(
+            f"{bundle}: cannot be written ({error.strerror or error}); make room or name another file"
+        ) from error
     finally:
-        part.unlink(missing_ok=True)
+        # On a disk that can only be read, even this is refused.
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return found
 
 

@@ -37,5 +37,8 @@ def read_record(folder: Path) -> Record | None:
 def write_record(folder: Path, record: Record) -> None:
     """Write `record` to `folder` in one step, so that no reader sees half of it."""
     temporary = folder / f".{RECORD_FILE}.{os.getpid()}.part"
-    temporary.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, folder / RECORD_FILE)
+    try:
+        temporary.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, folder / RECORD_FILE)
+    finally:
+        temporary.unlink(missing_ok=True)
