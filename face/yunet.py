@@ -7,6 +7,7 @@ Wu et al., "YuNet: A Tiny Millisecond-level Face Detector" (Machine Intelligence
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -38,6 +39,7 @@ class Yunet(FrameByFrame):
         super().__init__(path)
         self._network = network
         self._settings = settings
+        self._one_at_a_time = Lock()
 
     def _search(self, frame: npt.NDArray[np.uint8], position: int) -> FaceDetections:
         picture = shrunk(frame, self._settings.longest_side_pixels)
@@ -47,8 +49,10 @@ class Yunet(FrameByFrame):
         bgr = cv2.copyMakeBorder(
             cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), 0, below, 0, beside, cv2.BORDER_CONSTANT
         )
-        self._network.setInputSize((bgr.shape[1], bgr.shape[0]))
-        _, found = self._network.detect(bgr)
+        # The network keeps the size and what it computes in itself.
+        with self._one_at_a_time:
+            self._network.setInputSize((bgr.shape[1], bgr.shape[0]))
+            _, found = self._network.detect(bgr)
         # A row: x, y, width, height, five landmarks from left to right as seen, confidence.
         rows = np.zeros((0, 15)) if found is None else np.asarray(found, np.float64)
         boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1) * np.tile(to_full, 2)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,7 @@ from forensics.report.model import DetectorScore, FaceRow, FrameRow
 from forensics.scores import FrameScores, joined
 
 LOGGER = logging.getLogger(__name__)
+_NOTHING_STARTED: Mapping[str, Callable[[], FrameScores]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -36,19 +39,25 @@ class ScoredChunk:
 
 
 def score_chunk(
-    evidence: Evidence, models: Models, failures: dict[str, str], sizes: PartSizes
+    evidence: Evidence,
+    models: Models,
+    failures: dict[str, str],
+    sizes: PartSizes,
+    *,
+    scoring: Mapping[str, Callable[[], FrameScores]] = _NOTHING_STARTED,
 ) -> ScoredChunk:
     """Score a chunk with every detector; one that fails is out for the whole video, the others go on.
 
-    Adds the reason of each new failure to `failures`. Where memory runs out, a detector gets fewer frames at
-    once, as `sizes` then say.
+    `scoring` waits for the scores of the detectors that have been started on the chunk already. Adds the
+    reason of each new failure to `failures`. Where memory runs out, a detector gets fewer frames at once, as
+    `sizes` then say.
     """
     scores: dict[str, FrameScores] = {}
     for name, detector in models.detectors.items():
         if name in failures:
             continue
         try:
-            scores[name] = _score(detector, evidence, sizes)
+            scores[name] = _score(detector, evidence, sizes, scoring.get(name))
         except Exception as error:
             # A detector is third-party mathematics on arbitrary pixels: whatever it raises is its outcome.
             failures[name] = f"{type(error).__name__}: {error}"
@@ -64,9 +73,12 @@ def score_chunk(
     )
 
 
-def _score(detector: Detector, evidence: Evidence, sizes: PartSizes) -> FrameScores:
+def _score(
+    detector: Detector, evidence: Evidence, sizes: PartSizes, started: Callable[[], FrameScores] | None
+) -> FrameScores:
     def score(first: int, last: int) -> FrameScores:
-        return detector.score(evidence.part(first, last))
+        part = evidence.part(first, last)
+        return started() if started is not None and part is evidence else detector.score(part)
 
     return joined(list(sizes.in_parts(detector.name, len(evidence.batch), score)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -93,23 +93,33 @@ class FrontHalf:
     limits: QualityLimits
     device: torch.device
 
-    def gather(self, batch: FrameBatch, tracker: Tracker, manual: ManualFaces) -> Evidence:
+    def gather(
+        self,
+        batch: FrameBatch,
+        tracker: Tracker,
+        manual: ManualFaces,
+        *,
+        found: Callable[[], FaceDetections] | None = None,
+    ) -> Evidence:
         """Detect, embed, assess and track the faces of the next chunk of a video.
 
-        `manual` adds the faces the user pointed out. Raises UsageFault when one is not in the picture. What
-        fails changes neither `tracker` nor `manual`, so that it can be tried again.
+        `found` waits for what the face detector finds in it, where that has been started already. `manual`
+        adds the faces the user pointed out. Raises UsageFault when one is not in the picture. What fails
+        changes neither `tracker` nor `manual`, so that it can be tried again.
         """
         with manual.kept_on_failure():
-            return self._gather(batch, tracker, manual)
+            claimed = self.detector.detect(batch.data) if found is None else found()
+            return self._gather(batch, claimed, tracker, manual)
 
-    def _gather(self, batch: FrameBatch, tracker: Tracker, manual: ManualFaces) -> Evidence:
+    def _gather(
+        self, batch: FrameBatch, claimed: FaceDetections, tracker: Tracker, manual: ManualFaces
+    ) -> Evidence:
         frames = torch.from_numpy(batch.data).to(self.device)
         height, width = batch.data.shape[1:3]
-        claimed = self.detector.detect(batch.data)
-        found = claimed.chosen(claimed.finite)
+        sound = claimed.chosen(claimed.finite)
         try:
             detections, pointed_out = manual.add(
-                found, batch.pts_seconds, frame_height=height, frame_width=width
+                sound, batch.pts_seconds, frame_height=height, frame_width=width
             )
         except FaceError as error:
             raise UsageFault(f"{error}; give a box inside it") from error
@@ -132,7 +142,7 @@ class FrontHalf:
         usable = np.array([not reasons for reasons in quality.reasons], dtype=bool)
         unit = identities[self.embedders[0].name].unit().cpu().numpy()
         track = tracker.update(detections, unit, usable, batch.index, batch.pts_seconds, batch.shot)
-        left_out = len(claimed) - len(found)
+        left_out = len(claimed) - len(sound)
         return Evidence(frames, batch, detections, quality, track, identities, left_out, crops)
 
 

@@ -31,6 +31,10 @@ class PartSizes:
         """What did not fit, in the order in which it happened."""
         return tuple(self._shortages)
 
+    def fits(self, what: str, frames: int) -> bool:
+        """Whether so many frames are still taken at once."""
+        return frames <= self._most.get(what, frames)
+
     def in_parts(self, what: str, frames: int, work: Callable[[int, int], T]) -> Iterator[T]:
         """Yield `work(first, last)` over consecutive parts of `frames` frames, of all of them if they fit.
 

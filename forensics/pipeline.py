@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +14,7 @@ from forensics.chunks import ScoredChunk, score_chunk
 from forensics.custody import FramesDigest
 from forensics.detector import Detector, Scope
 from forensics.errors import ForensicsError, UsageFault
-from forensics.evidence import Evidence, FrontHalf
-from forensics.memory import OUT_OF_MEMORY, PartSizes
+from forensics.memory import PartSizes
 from forensics.models import Models
 from forensics.prefetch import prefetched
 from forensics.progress import Progress, no_progress
@@ -34,8 +33,9 @@ from forensics.report.model import (
 from forensics.report.pictures import PictureKeeper
 from forensics.run_facts import RunClock, tool_version
 from forensics.settings import AnalysisSettings
+from forensics.side_by_side import evidence_ahead
+from forensics.workers import model_workers
 from video.errors import printable
-from video.frames import FrameBatch
 from video.isolated import DEFAULT_PATIENCE, open_video, probe
 from video.worker_process import Patience
 from weights.streams import sha256_of
@@ -82,18 +82,31 @@ def analyze_video(
     ) as reader:
         expected = settings.sampling.expected_frames(reader.info)
         done = 0
-        with prefetched(reader.batches(settings.chunk_frames)) as batches:
-            for batch in batches:
-                digest.update(batch)
-                for evidence in _gathered(path, batch, models.front, tracker, manual, sizes):
-                    chunk = score_chunk(evidence, models, failures, sizes)
-                    if keeper is not None:
-                        keeper.add(evidence, chunk.scores)
-                    if heat is not None:
-                        heat.add(evidence, chunk.scores)
-                    chunks.append(chunk)
-                    left_out += evidence.left_out
-                done += len(batch)
+        with (
+            # One batch waits: workers hold more.
+            prefetched(reader.batches(settings.chunk_frames), depth=1) as batches,
+            model_workers(models.device) as workers,
+        ):
+            started = evidence_ahead(
+                path,
+                batches,
+                models,
+                workers,
+                tracker=tracker,
+                manual=manual,
+                failures=failures,
+                sizes=sizes,
+            )
+            for evidence, scoring in started:
+                digest.update(evidence.batch)
+                chunk = score_chunk(evidence, models, failures, sizes, scoring=scoring)
+                if keeper is not None:
+                    keeper.add(evidence, chunk.scores)
+                if heat is not None:
+                    heat.add(evidence, chunk.scores)
+                chunks.append(chunk)
+                left_out += evidence.left_out
+                done += len(evidence.batch)
                 progress(done, expected)
         delivery = reader.delivery
     sha256_after = _digest_now(path)
@@ -149,24 +162,6 @@ def analyze_video(
         heatmaps=heatmaps,
         run=clock.facts(models.device, memory_shortages=sizes.shortages),
     )
-
-
-def _gathered(
-    path: Path, batch: FrameBatch, front: FrontHalf, tracker: Tracker, manual: ManualFaces, sizes: PartSizes
-) -> Iterator[Evidence]:
-    """The evidence of a batch, whole or in the parts that fit into memory. Raises ForensicsError for none."""
-
-    def gather(first: int, last: int) -> Evidence:
-        return front.gather(batch.part(first, last), tracker, manual)
-
-    try:
-        yield from sizes.in_parts("finding faces", len(batch), gather)
-    except OUT_OF_MEMORY as error:
-        height, width = batch.data.shape[1:3]
-        raise ForensicsError(
-            f"{printable(path)}: {front.device} has too little memory to find faces in a single frame of "
-            f"{width} x {height}; free some, or choose another device with --device"
-        ) from error
 
 
 def _left_out(faces: int) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from forensics.evidence import Evidence
 from forensics.report.model import DetectorRun, FaceHeatmap
 from forensics.report.pictures import jpeg
 from forensics.scores import FrameScores
+from forensics.workers import model_workers
 
 LOGGER = logging.getLogger(__name__)
 # Each costs seconds of a processor core.
@@ -84,13 +85,22 @@ class HeatmapKeeper:
         means = {found.track: found.mean_score or 0.0 for found in finding.tracks}
         shown = sorted(people, key=lambda person: (-means[person], person))[:MAX_HEATMAPS]
         try:
-            return tuple(_explained(detector, person, people[person]) for person in shown), ()
+            return _explained_side_by_side(detector, {person: people[person] for person in shown}), ()
         except Exception as error:
             # A heatmap is a remark beside the scores: whatever goes wrong with it must not cost them.
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             LOGGER.error("no heatmap by %s: %s", detector.name, reason)
             LOGGER.debug("where the heatmap failed", exc_info=True)
             return (), (f"no heatmap of what drove the scores of {detector.name}: {reason}",)
+
+
+def _explained_side_by_side(detector: Explains, people: dict[int, _Kept]) -> tuple[FaceHeatmap, ...]:
+    if not people:
+        return ()
+    device = next(iter(people.values())).inputs.crops.device
+    with model_workers(device) as workers:
+        started = [workers.start(_explained, detector, person, kept) for person, kept in people.items()]
+        return tuple(heatmap() for heatmap in started)
 
 
 def _explained(detector: Explains, person: int, kept: _Kept) -> FaceHeatmap:

@@ -1,0 +1,85 @@
+"""What of a pass over a video runs ahead on workers, face detection and scoring, and what keeps the order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from face.manual import ManualFaces
+from face.track import Tracker
+from face.types import FaceDetections
+from forensics.errors import ForensicsError
+from forensics.evidence import Evidence, FrontHalf
+from forensics.memory import OUT_OF_MEMORY, PartSizes
+from forensics.models import Models
+from forensics.scores import FrameScores
+from forensics.workers import Workers, ahead
+from video.errors import printable
+from video.frames import FrameBatch
+
+# What `PartSizes` calls the work of the front half.
+FINDING = "finding faces"
+# Each waits for one detector's scores of a chunk.
+Scoring = Mapping[str, Callable[[], FrameScores]]
+
+
+def evidence_ahead(
+    path: Path,
+    batches: Iterable[FrameBatch],
+    models: Models,
+    workers: Workers,
+    *,
+    tracker: Tracker,
+    manual: ManualFaces,
+    failures: Mapping[str, str],
+    sizes: PartSizes,
+) -> Iterator[tuple[Evidence, Scoring]]:
+    """The evidence of each batch in order, with the scoring of it that has been started on `workers`.
+
+    Batches are searched and evidence is scored ahead; `tracker` and `manual` see it in order. Detectors in
+    `failures` are not started, nor are those that `sizes` gives less than the evidence at once. Raises
+    ForensicsError where memory does not hold a single frame, and what `FrontHalf.gather` raises.
+    """
+    front = models.front
+
+    def search(batch: FrameBatch) -> Callable[[], FaceDetections]:
+        return workers.start(front.detector.detect, batch.data)
+
+    def score(evidence: Evidence) -> Scoring:
+        return {
+            name: workers.start(detector.score, evidence)
+            for name, detector in models.detectors.items()
+            if name not in failures and sizes.fits(name, len(evidence.batch))
+        }
+
+    gathered = (
+        evidence
+        for batch, found in ahead(batches, search, depth=1)
+        for evidence in _gathered(path, batch, found, front, tracker, manual, sizes)
+    )
+    return ahead(gathered, score, depth=workers.count)
+
+
+def _gathered(
+    path: Path,
+    batch: FrameBatch,
+    found: Callable[[], FaceDetections],
+    front: FrontHalf,
+    tracker: Tracker,
+    manual: ManualFaces,
+    sizes: PartSizes,
+) -> Iterator[Evidence]:
+    """The evidence of a batch, whole or in the parts that fit into memory. Raises ForensicsError for none."""
+
+    def gather(first: int, last: int) -> Evidence:
+        part = batch.part(first, last)
+        return front.gather(part, tracker, manual, found=found if len(part) == len(batch) else None)
+
+    try:
+        yield from sizes.in_parts(FINDING, len(batch), gather)
+    except OUT_OF_MEMORY as error:
+        height, width = batch.data.shape[1:3]
+        raise ForensicsError(
+            f"{printable(path)}: {front.device} has too little memory to find faces in a single frame of "
+            f"{width} x {height}; free some, or choose another device with --device"
+        ) from error
