@@ -10,8 +10,9 @@ import av
 import media
 import pytest
 
+from video import opening
 from video.errors import RefusedVideoError, UnreadableVideoError, VideoError
-from video.opening import open_container
+from video.opening import open_container, open_regular
 from video.reader import open_video
 
 PIXELS = 1 << 20
@@ -132,3 +133,14 @@ def test_a_name_that_is_no_text_is_printed_on_one_line(tmp_path: Path) -> None:
 def test_errors_survive_pickling() -> None:
     error = RefusedVideoError("clip.mp4", "is too large", "scale it down")
     assert str(pickle.loads(pickle.dumps(error))) == "clip.mp4: is too large; scale it down"
+
+
+def test_a_place_that_is_none_is_no_exception_inside_ffmpeg(tmp_path: Path) -> None:
+    """PyAV prints what its callbacks raise, and raises it anew in the middle of something else."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"12345")
+    source = opening._Bytes(open_regular(path))
+    assert source.seek(-3, os.SEEK_SET) < 0
+    assert source.seek(2, os.SEEK_SET) == 2
+    assert source.read(2) == b"34"
+    source.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from video.deinterlace import deinterlaced
+from video.errors import UnreadableVideoError
 from video.frames import Timed
 from video.geometry import square_pixel_size
 from video.heartbeat import beat
@@ -26,7 +27,10 @@ DEFAULT_TIME_BASE = Fraction(1, 1_000_000)
 def decoded_frames(
     container: InputContainer, stream: VideoStream, tally: Tally
 ) -> Generator[av.VideoFrame, None, None]:
-    """Every frame that the decoder gives; what cannot be read is counted in `tally`, not raised."""
+    """Every frame that the decoder gives; what cannot be read is counted in `tally`, not raised.
+
+    Raises MemoryError: how far a file comes must not depend on the machine.
+    """
     try:
         for packet in container.demux(stream):
             beat()
@@ -42,11 +46,18 @@ def decoded_frames(
                     tally.damage(None if frame.pts is None else frame.pts * packet.time_base)
                 yield frame
     except MemoryError:
-        # Not the file's end: how far it comes depends on this machine.
         raise
     except av.error.FFmpegError as error:
         tally.stopped_by = error.strerror or type(error).__name__
     tally.at_end = True
+
+
+def _within_memory(path: Path, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    try:
+        yield from frames
+    except MemoryError as error:
+        cause = "asks for more memory than there is for decoding"
+        raise UnreadableVideoError(path, cause, "check that it is complete or scale it down") from error
 
 
 def stream_time_base(stream: VideoStream) -> Fraction:
@@ -59,11 +70,12 @@ def timed_frames(
 ) -> Generator[Timed[av.VideoFrame], None, None]:
     """Every frame of the stream, deinterlaced, with its number and time; counted in `tally`.
 
-    Raises `RefusedVideoError` at the first frame that exceeds `limits`.
+    Raises `RefusedVideoError` at the first frame that exceeds `limits`, and `UnreadableVideoError` where
+    memory runs out.
     """
     time_base = stream_time_base(stream)
     step = round(1 / (frame_rate(stream) or DEFAULT_FRAME_RATE) / time_base) * time_base
-    for frame in deinterlaced(decoded_frames(container, stream, tally)):
+    for frame in deinterlaced(_within_memory(path, decoded_frames(container, stream, tally))):
         seconds = tally.time(None if frame.pts is None else frame.pts * time_base, step=step)
         limits.check_size(path, *square_pixel_size(frame.width, frame.height, stream.sample_aspect_ratio))
         limits.check_frames(path, tally.frames)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -41,8 +42,14 @@ class _Bytes:
     def __init__(self, descriptor: int) -> None:
         self._file = os.fdopen(descriptor, "rb", buffering=0)
         self.read = self._file.read
-        self.seek = self._file.seek
         self.tell = self._file.tell
+
+    def seek(self, offset: int, whence: int) -> int:
+        """As FFmpeg wants it: a place that is none, which damaged files name, is a number below 0."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):
+            return -errno.EINVAL
 
     def close(self) -> None:
         self._file.close()

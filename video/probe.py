@@ -137,6 +137,8 @@ def _distinct(tags: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, ...
 def _stream_facts(stream: Stream) -> StreamFacts:
     duration = stream_duration(stream)
     context = stream.codec_context
+    # A stream without a decoder has no size either.
+    video = stream if isinstance(stream, VideoStream) and context is not None else None
     return StreamFacts(
         index=stream.index,
         kind=stream.type,
@@ -145,7 +147,7 @@ def _stream_facts(stream: Stream) -> StreamFacts:
         language=stream.language,
         dispositions=tuple(flag.name for flag in Disposition if stream.disposition & flag and flag.name),
         duration_seconds=None if duration is None else float(duration),
-        width=stream.width if isinstance(stream, VideoStream) else None,
-        height=stream.height if isinstance(stream, VideoStream) else None,
+        width=None if video is None else video.width,
+        height=None if video is None else video.height,
         tags=tuple(stream.metadata.items()),
     )

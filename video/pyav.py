@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 import av
+import av.error
 import numpy as np
 import numpy.typing as npt
 
@@ -18,7 +19,7 @@ from video.batching import Batcher
 from video.colour import RgbConverter, colour_warnings
 from video.decoding import stream_time_base, timed_frames
 from video.errors import UnreadableVideoError, printable
-from video.frames import Delivery, FrameBatch, Shot, VideoInfo
+from video.frames import Delivery, FrameBatch, Shot, Timed, VideoInfo
 from video.geometry import Orientation, frame_orientation, square_pixel_size
 from video.opening import open_container
 from video.reader import Limits
@@ -81,10 +82,18 @@ class PyAvReader:
         """See `VideoReader.batches`."""
         if self._first is None:
             raise RuntimeError("the frames of a reader can be read once")
+        try:
+            yield from self._batches(chain((self._first,), self._frames), size)
+        except av.error.FFmpegError as error:
+            # Decoding counts its errors; what is left comes from scaling and converting the pictures.
+            cause = f"holds a picture that cannot be converted to RGB ({error.strerror})"
+            raise UnreadableVideoError(self._path, cause, "convert it to H.264") from error
+
+    def _batches(self, decoded: Iterator[Timed[av.VideoFrame]], size: int) -> Iterator[FrameBatch]:
+        self._first = None
         spans = self._spans() if self._sampling.needs_spans else None
         shots: list[Shot] = []
-        frames = with_shots(chain((self._first,), self._frames), SmallPictures().of, shots)
-        self._first = None
+        frames = with_shots(decoded, SmallPictures().of, shots)
         batcher = Batcher(size, self._time_base)
         sampled = 0
         shape: tuple[int, ...] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +31,11 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 # A picture has no time; these stand in for it.
 TIME_BASE = Fraction(1, 1)
 _ORIENTATION_TAG = 0x0112
+# What Pillow's parsers raise for bytes that make no sense to them.
+_BROKEN = (
+    OSError, ValueError, SyntaxError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError,
+    struct.error,
+)  # fmt: skip
 # EXIF 2.32 orientation: what to do to the stored picture, as mirrored first, then turned clockwise.
 _ORIENTATIONS = {
     2: Orientation(0, mirrored=True),
@@ -73,7 +79,7 @@ def read_still(path: Path, limits: Limits) -> Still | None:
             return None
         except Image.DecompressionBombError as error:
             raise RefusedVideoError(path, f"has too many pixels ({error})", "scale it down") from error
-        except (OSError, ValueError, SyntaxError) as error:
+        except _BROKEN as error:
             cause = f"holds no picture that decodes ({error})"
             raise UnreadableVideoError(path, cause, "check that it is complete") from error
 
