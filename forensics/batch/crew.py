@@ -154,10 +154,10 @@ class Processes:
 
     def _died(self, worker: _Worker) -> tuple[Job, Outcome] | None:
         """Replace the worker. Its job has failed, unless it died before it could begin."""
-        worker.process.join()
+        worker.process.join(_SECONDS_TO_END)
+        how = _how_it_ended(worker.process.exitcode)
         self._workers.remove(worker)
         _end([worker])
-        how = _how_it_ended(worker.process.exitcode)
         job = worker.job
         if not worker.ready:
             self._failed_starts += 1
@@ -204,7 +204,7 @@ def _how_it_ended(exitcode: int | None) -> str:
     if exitcode is not None and exitcode < 0:
         with suppress(ValueError):
             return f"was killed ({signal.Signals(-exitcode).name})"
-    return f"ended by itself (exit code {exitcode})"
+    return "stopped answering" if exitcode is None else f"ended by itself (exit code {exitcode})"
 
 
 @contextmanager

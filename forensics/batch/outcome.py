@@ -12,7 +12,7 @@ from forensics.errors import ForensicsError
 from forensics.findings import VideoFinding
 from forensics.memory import OUT_OF_MEMORY
 from forensics.report.model import Report, deciding_scope
-from video.errors import VideoError
+from video.errors import VideoError, WorkerError
 from weights.errors import WeightsError
 
 
@@ -90,6 +90,8 @@ class Outcome:
             return Outcome.failed(str(error), Fault.REFUSED, seconds=seconds)
         if isinstance(error, OUT_OF_MEMORY):
             text, fault = "there was not enough memory for it; pass fewer --jobs", Fault.MEMORY
+        elif isinstance(error, WorkerError):
+            text, fault = f"{error}; pass fewer --jobs", Fault.CRASH
         elif isinstance(error, OSError):
             text, fault = f"cannot be read ({error.strerror or error}); check the disk", Fault.READING
         else:

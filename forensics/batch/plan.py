@@ -21,6 +21,8 @@ from forensics.report.extras import NO_EXTRAS, Extras, check_extras
 from forensics.report.facts import NO_CASE, CaseFacts
 from forensics.settings import AnalysisSettings
 from video.errors import printable
+from video.isolated import DEFAULT_PATIENCE
+from video.worker_process import Patience
 from weights.store import Store
 from weights.streams import sha256_of
 
@@ -36,8 +38,9 @@ class Batch:
     processes analyse side by side and share the threads of the machine: with another number of threads the
     last bits of scores may differ. `shard` is the share of the videos that this run takes; all shares may
     write into one `out`, also from several machines. A video whose analysis crashes, runs out of memory or
-    cannot read its disk is tried again up to `retries` times, one that is refused is not. `crew` are those
-    who analyse. Raises UsageFault for what makes no sense.
+    cannot read its disk is tried again up to `retries` times, and when the batch is given again. One that is
+    refused is tried once, unless the batch is given again with `retry_failed`. `patience` is how long its
+    decoder is waited for; `crew` are those who analyse. Raises UsageFault for what makes no sense.
     """
 
     source: Path
@@ -47,9 +50,11 @@ class Batch:
     case: CaseFacts = NO_CASE
     calibration: Path | None = None
     extras: Extras = NO_EXTRAS
+    patience: Patience = DEFAULT_PATIENCE
     jobs: int = 1
     shard: Shard = WHOLE
     retries: int = DEFAULT_RETRIES
+    retry_failed: bool = False
     crew: Callable[[Order], Crew] = Processes
 
     def __post_init__(self) -> None:
@@ -69,6 +74,7 @@ class Batch:
             case=self.case,
             extras=self.extras,
             calibration=self.calibration,
+            patience=self.patience,
             shard=self.shard,
             jobs=self.jobs,
             load=load_models,
@@ -104,9 +110,9 @@ def plan_batch(batch: Batch, *, progress: Progress = no_progress) -> Plan:
         given = hashed(inputs, batch.shard, progress)
         path = index_path(batch.out, batch.shard)
         if not path.exists():
-            return planned(given, inputs, crew.key(), batch.out, None)
+            return planned(batch, inputs, given, key=crew.key(), index=None)
         with Index(path) as index:
-            return planned(given, inputs, crew.key(), batch.out, index)
+            return planned(batch, inputs, given, key=crew.key(), index=index)
 
 
 def hashed(inputs: Inputs, shard: Shard, progress: Progress) -> list[Given]:
@@ -127,14 +133,14 @@ def hashed(inputs: Inputs, shard: Shard, progress: Progress) -> list[Given]:
     return given
 
 
-def planned(given: Sequence[Given], inputs: Inputs, key: str, out: Path, index: Index | None) -> Plan:
+def planned(batch: Batch, inputs: Inputs, given: Sequence[Given], *, key: str, index: Index | None) -> Plan:
     """Tell what is finished: by its folder, or refused before under the same key."""
     jobs: dict[str, Job] = {}
     for one in given:
         if one.sha256 is not None:
             # The same video at another place is the same video.
             jobs.setdefault(one.sha256, Job(inputs.files[one.position].path, one.path, one.sha256))
-    finished = [(job, _known(job, key, out, index)) for job in jobs.values()]
+    finished = [(job, _known(job, batch, key, index)) for job in jobs.values()]
     return Plan(
         key=key,
         given=tuple(given),
@@ -143,10 +149,11 @@ def planned(given: Sequence[Given], inputs: Inputs, key: str, out: Path, index: 
     )
 
 
-def _known(job: Job, key: str, out: Path, index: Index | None) -> Outcome | None:
+def _known(job: Job, batch: Batch, key: str, index: Index | None) -> Outcome | None:
     told = None if index is None else index.outcome(job.sha256, key)
-    if told is not None and told.fault is Fault.REFUSED:
+    if told is not None and told.fault is Fault.REFUSED and not batch.retry_failed:
         return told
-    if told is not None and told.status is Status.DONE and (out / analysis_name(job.sha256, key)).is_dir():
+    folder = batch.out / analysis_name(job.sha256, key)
+    if told is not None and told.status is Status.DONE and folder.is_dir():
         return told
-    return outcome_found(job.sha256, out, key=key)
+    return outcome_found(job.sha256, batch.out, key=key)

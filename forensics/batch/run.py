@@ -68,7 +68,7 @@ def run_batch(
         prepare_output(batch.out, batch.shard)
         with _tidied(batch), batch.crew(batch.order()) as crew:
             given = hashed(inputs, batch.shard, progress)
-            plan = planned_work(given, inputs, crew.key(), batch.out, index)
+            plan = planned_work(batch, inputs, given, key=crew.key(), index=index)
             index.begin(plan.key, plan.given)
             told.key = plan.key
             for job, outcome in plan.finished:

@@ -25,6 +25,7 @@ from forensics.report.read import read_report
 from forensics.run_facts import tool_version
 from forensics.settings import AnalysisSettings
 from video.errors import printable
+from video.worker_process import Patience
 from weights.store import Store
 from weights.streams import sha256_of
 
@@ -46,6 +47,7 @@ class Order:
     case: CaseFacts
     extras: Extras
     calibration: Path | None
+    patience: Patience
     shard: Shard
     jobs: int
     load: Load
@@ -123,7 +125,7 @@ def outcome_found(sha256: str, out: Path, *, key: str) -> Outcome | None:
 
 
 def _analysed(job: Job, models: Models, order: Order) -> Report:
-    report = analyze_video(job.path, models, order.settings, case=order.case)
+    report = analyze_video(job.path, models, order.settings, case=order.case, patience=order.patience)
     if report.evidence.sha256 != job.sha256:
         raise ForensicsError(
             f"{printable(job.path)}: the file changed since it was listed; copy it somewhere quiet first"

@@ -21,6 +21,7 @@ from forensics.cli.options import (
     sampling_options,
     settings_of,
     store_options,
+    timeout_option,
 )
 from forensics.cli.progress import byte_bar, frame_bar
 from forensics.cli.sections import SectionedCommand, together
@@ -57,6 +58,7 @@ _batch_options = together(
         show_default=True,
         help="Try so often again what crashed, ran out of memory or could not be read from its disk.",
     ),
+    click.option("--retry-failed", is_flag=True, help="Try again what was refused before, too."),
     click.option("--dry-run", is_flag=True, help="Only list what would be done."),
     click.option(
         "--calibration",
@@ -72,6 +74,7 @@ _batch_options = together(
     ),
     click.option("--save-faces", is_flag=True, help="Write each report's pictures of faces to faces/ too."),
     sampling_options,
+    timeout_option,
     face_options,
     model_options,
     case_options,
@@ -133,6 +136,7 @@ def _asked(source: Path, options: dict[str, Any]) -> Batch:
     from forensics.batch.plan import Batch
     from forensics.batch.shard import WHOLE, Shard
     from forensics.report.extras import Extras
+    from video.worker_process import Patience
     from weights.store import Store
 
     return Batch(
@@ -150,6 +154,8 @@ def _asked(source: Path, options: dict[str, Any]) -> Batch:
         jobs=options["jobs"],
         shard=WHOLE if options["shard"] is None else Shard.parse(options["shard"]),
         retries=options["retries"],
+        retry_failed=options["retry_failed"],
+        patience=Patience(file_seconds=options["timeout"]),
     )
 
 
