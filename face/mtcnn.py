@@ -18,6 +18,7 @@ import torch
 
 from face.detect import DetectSettings
 from face.errors import FaceError
+from face.pooling import with_split_pools
 from face.search import check_frames, joined, kept, shrunk
 from face.types import FaceDetections
 
@@ -114,7 +115,8 @@ def load_mtcnn(*, device: torch.device, settings: DetectSettings) -> Mtcnn:
         # The bytes that were checked are the bytes that are loaded, and weights_only runs no code of theirs.
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         network.load_state_dict(state, strict=True)
-        networks.append(network.eval().requires_grad_(False).to(device))
+        network.eval().requires_grad_(False)
+        networks.append(with_split_pools(network) if device.type == "cpu" else network.to(device))
     return Mtcnn(tuple(networks), device, settings)
 
 
