@@ -21,20 +21,26 @@ T = TypeVar("T")
 
 @dataclass
 class Cost:
-    """Wall and processor seconds, added up over as many pieces of work as are `measured`."""
+    """Wall and processor seconds, added up over as many pieces of work as are `measured`.
+
+    `others_seconds` are the processor seconds that all other processes of the machine took meanwhile.
+    """
 
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
+    others_seconds: float = 0.0
 
     @contextmanager
     def measured(self, device: torch.device) -> Iterator[None]:
         """Add what the block costs; on a GPU it ends when the device has done what it was given."""
-        wall, cpu = time.perf_counter(), _cpu_seconds()
+        wall, cpu, busy = time.perf_counter(), _cpu_seconds(), _busy_seconds()
         yield
         if device.type == "cuda":
             torch.cuda.synchronize(device)
+        spent = _cpu_seconds() - cpu
         self.wall_seconds += time.perf_counter() - wall
-        self.cpu_seconds += _cpu_seconds() - cpu
+        self.cpu_seconds += spent
+        self.others_seconds += max(0.0, _busy_seconds() - busy - spent)
 
     def of(self, device: torch.device, work: Callable[[], T]) -> T:
         """The result of `work`, its cost added."""
@@ -93,3 +99,12 @@ def _cpu_seconds() -> float:
             continue
         total += spent.user + spent.system + spent.children_user + spent.children_system
     return float(total)
+
+
+def _busy_seconds() -> float:
+    """Processor seconds in which any core of the machine was at work or taken away by its host."""
+    times = psutil.cpu_times()
+    # iowait is no work, and guests are within user and nice.
+    resting = times.idle + getattr(times, "iowait", 0.0)
+    guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+    return float(sum(times) - resting - guests)

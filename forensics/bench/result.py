@@ -30,10 +30,15 @@ class StageFigures:
 
 @dataclass(frozen=True)
 class RunFigures:
-    """The whole clip from file to result, the medians over the repeats."""
+    """The whole clip from file to result, the medians over the repeats.
+
+    `others_cores` is how many cores other processes kept busy meanwhile: with more than a little, wall times
+    and what is computed from them say little.
+    """
 
     wall_seconds: float
     cpu_seconds: float
+    others_cores: float
     frames_per_second: float
 
 
@@ -102,6 +107,7 @@ class BenchResult:
     machine: MachineFacts
     clip: ClipFacts
     detectors: tuple[str, ...]
+    notes: tuple[str, ...]
     precision: str
     chunk_frames: int
     repeats: int

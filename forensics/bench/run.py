@@ -130,6 +130,7 @@ def _result(
         machine=machine,
         clip=clip,
         detectors=tuple(models.detectors),
+        notes=tuple(note for detector in models.detectors.values() for note in detector.notes),
         precision=settings.precision.value,
         chunk_frames=settings.chunk_frames,
         repeats=len(wall),
@@ -138,6 +139,7 @@ def _result(
         whole=RunFigures(
             wall_seconds=median(wall),
             cpu_seconds=median(cost.cpu_seconds for cost in turns.whole),
+            others_cores=median(cost.others_seconds / cost.wall_seconds for cost in turns.whole),
             frames_per_second=clip.sampled_frames / median(wall),
         ),
         whole_over_bound=median_ratio(wall, bounds),

@@ -22,7 +22,8 @@ from forensics.errors import UsageFault
 
 if TYPE_CHECKING:
     from forensics.bench.clip import ClipPlan
-    from forensics.bench.result import BenchResult
+    from forensics.bench.run import LoadModels
+    from forensics.models import Models
     from forensics.settings import AnalysisSettings
     from weights.store import Store
 
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 )
 @click.option("--faces", type=click.IntRange(min=0), default=1, show_default=True, help="In the made clip.")
 @click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Of each timing.")
+@click.option(
+    "--random-weights",
+    metavar="CLIP",
+    help="RepDFD of the published shape on vit-b32, vit-b16, vit-l14 or vit-l14-336, with random weights.",
+)
 @click.option("--no-loop", is_flag=True, help="Leave the plain loop out.")
 @click.option(
     "--json",
@@ -55,6 +61,7 @@ def bench_command(
     size: str,
     faces: int,
     repeats: int,
+    random_weights: str | None,
     no_loop: bool,
     json_file: Path | None,
     offline: bool,
@@ -66,14 +73,23 @@ def bench_command(
     The plain loop does the same frame by frame, one picture at a time and with every prompt in full length,
     in the shape of published code. All take turns and the medians count.
     """
+    from forensics.bench.run import run_bench
     from weights.store import Store
 
     settings = settings_of(options)
     plan = _plan(size, seconds, faces)
-    store = Store(cache_dir, offline=offline)
+    load = _loader(Store(cache_dir, offline=offline), random_weights)
     with TemporaryDirectory() as folder:
-        path = _made(Path(folder), plan) if clip is None else clip
-        result = _bench(path, settings, store, made=clip is None, repeats=repeats, plain_loop=not no_loop)
+        path = _made(Path(folder), plan) if clip is None else _there(clip)
+        result = run_bench(
+            path,
+            settings,
+            load,
+            repeats=repeats,
+            made=clip is None,
+            plain_loop=not no_loop,
+            announce=lambda what: click.echo(f"{what} ...", err=True),
+        )
     if json_file is not None and str(json_file) != "-":
         json_file.write_text(result.to_json(), encoding="utf-8")
     if str(json_file) == "-":
@@ -103,23 +119,27 @@ def _made(folder: Path, plan: ClipPlan) -> Path:
     return path
 
 
-def _bench(
-    clip: Path, settings: AnalysisSettings, store: Store, *, made: bool, repeats: int, plain_loop: bool
-) -> BenchResult:
-    from forensics.bench.run import run_bench
-    from forensics.models import fetch_weights, load_models
+def _there(clip: Path) -> Path:
+    """The clip, if it can be read at all: a typing mistake should not cost a download."""
     from video.probe import probe
 
-    # A typing mistake should not cost a download.
     probe(clip)
-    with byte_bar("weights") as progress:
-        fetch_weights(settings, store, progress=progress)
-    return run_bench(
-        clip,
-        settings,
-        lambda chosen: load_models(chosen, store),
-        repeats=repeats,
-        made=made,
-        plain_loop=plain_loop,
-        announce=lambda what: click.echo(f"{what} ...", err=True),
-    )
+    return clip
+
+
+def _loader(store: Store, random_weights: str | None) -> LoadModels:
+    """Loads models once their weights are here. Raises UsageFault for a CLIP that is not known."""
+    from forensics.backbones import BACKBONES
+    from forensics.bench.random_model import with_random_repdfd
+    from forensics.models import fetch_weights, load_models
+
+    if random_weights is not None and random_weights not in BACKBONES:
+        raise UsageFault(f"--random-weights {random_weights}: choose from {', '.join(BACKBONES)}")
+
+    def load(settings: AnalysisSettings) -> Models:
+        with byte_bar("weights") as progress:
+            fetch_weights(settings, store, progress=progress)
+        models = load_models(settings, store)
+        return models if random_weights is None else with_random_repdfd(models, random_weights, settings)
+
+    return load

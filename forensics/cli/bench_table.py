@@ -42,7 +42,11 @@ def print_bench(result: BenchResult) -> None:
     console.print(
         f"bound {result.bound_seconds:.1f} s; the whole {whole.wall_seconds:.1f} s "
         f"({whole.frames_per_second:.2f} frames/s, CPU {whole.cpu_seconds:.1f} s), "
-        f"{result.whole_over_bound:.2f} times the bound; peak memory {result.peak_memory_mib:.0f} MiB"
+        f"{result.whole_over_bound:.2f} times the bound"
+    )
+    console.print(
+        f"peak memory {result.peak_memory_mib:.0f} MiB; other processes kept {whole.others_cores:.1f} cores "
+        "busy meanwhile"
     )
     for loop in result.plain_loops:
         console.print(

@@ -180,7 +180,8 @@ model_options = together(
         type=click.Choice(["fp32", "bf16", "fp16"]),
         default="fp32",
         show_default=True,
-        help="The arithmetic of the detectors' towers; the halved ones are meant for a GPU.",
+        help="The arithmetic of the detectors' towers. The halved ones are meant for a GPU; bf16 also pays "
+        "on processors that compute in it: `forensics bench` measures that.",
     ),
     option(REPORT, "--no-crops", is_flag=True, help="Leave pictures of faces out of the report."),
     option(
