@@ -47,3 +47,13 @@ def test_an_absent_extra_is_optional_with_the_command_that_brings_it(
 def test_an_absent_package_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_facts, "package_versions", lambda: {"av": None})
     assert "MISSING  av - pip install av" in doctor(tmp_path)
+
+
+def test_what_confines_the_decoder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = (line for line in doctor(tmp_path) if "another process" in line)
+    assert line.startswith("ok       videos are decoded in another process: ")
+    assert "limits on processor time" in line
+    monkeypatch.setattr("video.isolated.POSSIBLE", False)
+    assert any(
+        line.startswith("note     videos are decoded in the process of the") for line in doctor(tmp_path)
+    )

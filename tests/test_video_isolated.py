@@ -554,3 +554,13 @@ def test_the_other_side_cannot_cut_the_ring_short() -> None:
 def test_patience_is_more_than_nothing(seconds: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="more than 0 seconds"):
         Patience(**seconds)
+
+
+def test_where_nothing_can_be_confined_files_are_read_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = media.h264(tmp_path / "clip.mp4", count=3)
+    monkeypatch.setattr(isolated, "POSSIBLE", False)
+    monkeypatch.setattr(isolated, "shared_videos", None)
+    assert isolated.probe(path).codec == "h264"
+    assert all_told(isolated.open_video(path), 4) == all_told(reader.open_video(path), 4)

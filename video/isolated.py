@@ -147,6 +147,13 @@ class IsolatedVideos:
                 return
         worker.kill()
 
+    def bounds(self) -> tuple[str, ...]:
+        """What is bounded in the processes on this machine; raises `WorkerError` where none can be started."""
+        with self._worker() as worker:
+            found = worker.holds
+        self.give_back(worker)
+        return found
+
     @property
     def pids(self) -> tuple[int, ...]:
         """The numbers of the processes, busy ones first."""

@@ -210,7 +210,7 @@ class WorkerProcess:
         if code >= 0:
             return "ended its decoder"
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        if name == "SIGXCPU":
+        if name == "SIGPROF":
             return f"hung its decoder, which computed {self._cpu_seconds} s without a sign of life"
         return f"crashed its decoder ({name})"
 

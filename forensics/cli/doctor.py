@@ -27,6 +27,7 @@ def doctor_command(offline: bool, cache_dir: Path | None) -> ExitCode:
     if broken:
         return ExitCode.FAULT
     _check_devices()
+    _check_decoding()
     return _check_weights(cache_dir)
 
 
@@ -80,6 +81,25 @@ def _check_devices() -> None:
         click.echo(f"ok       cuda:{number}: {torch.cuda.get_device_name(number)}")
     if not torch.cuda.device_count():
         click.echo("note     no CUDA device; everything runs on the CPU")
+
+
+def _check_decoding() -> None:
+    """What keeps a hostile video away from the rest on this machine."""
+    from video.confined import NETWORK
+    from video.errors import WorkerError
+    from video.isolated import POSSIBLE, shared_videos
+
+    if not POSSIBLE:
+        click.echo("note     videos are decoded in the process of the analysis: none can be confined here")
+        return
+    try:
+        bounds = shared_videos().bounds()
+    except WorkerError as error:
+        click.echo(f"BROKEN   {error}; reinstall in a fresh virtual environment")
+        return
+    network = "no network" if NETWORK in bounds else "the network closed to Python only"
+    limited = ", ".join(bound for bound in bounds if bound != NETWORK) or "nothing"
+    click.echo(f"ok       videos are decoded in another process: {network}; limits on {limited}")
 
 
 def _check_weights(cache_dir: Path | None) -> ExitCode:
