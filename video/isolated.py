@@ -148,7 +148,7 @@ class IsolatedVideos:
         worker.kill()
 
     def bounds(self) -> tuple[str, ...]:
-        """What is bounded in the processes on this machine; raises `WorkerError` where none can be started."""
+        """What is bounded in the processes on this machine; raises `WorkerError` where none starts."""
         with self._worker() as worker:
             found = worker.holds
         self.give_back(worker)
