@@ -35,7 +35,7 @@ def test_a_batch_says_what_it_did_and_where_it_is(place: Place) -> None:
     result = run(place)
     assert result.exit_code == ExitCode.DONE, result.output
     assert result.stdout.splitlines() == [
-        "3 files: 3 done, 0 failed; 3 videos analysed now, 0 before",
+        "3 files: 3 done, 0 failed; videos analysed now: 3, before: 0",
         f"written to {place.out}: index.html, index.csv",
     ]
     told = result.stderr.splitlines()
@@ -47,7 +47,7 @@ def test_a_batch_says_what_it_did_and_where_it_is(place: Place) -> None:
     ]
     assert told[4] == "not taken: notes.txt (not called like a video or picture); all are in left_out.csv"
     again = run(place)
-    assert again.stdout.startswith("3 files: 3 done, 0 failed; 0 videos analysed now, 3 before")
+    assert again.stdout.startswith("3 files: 3 done, 0 failed; videos analysed now: 0, before: 3")
 
 
 def test_some_that_fail_are_named_and_give_exit_code_8(place: Place) -> None:
@@ -66,9 +66,9 @@ def test_some_that_fail_are_named_and_give_exit_code_8(place: Place) -> None:
 def test_what_was_refused_is_tried_again_where_that_is_asked_for(place: Place) -> None:
     clips(place.source, 1)
     (place.source / "text.mp4").write_text("none")
-    assert "1 videos analysed now, 1 before" not in run(place).stdout
-    assert "0 videos analysed now, 2 before" in run(place).stdout
-    assert "1 videos analysed now, 1 before" in run(place, "--retry-failed").stdout
+    assert "videos analysed now: 1, before: 1" not in run(place).stdout
+    assert "videos analysed now: 0, before: 2" in run(place).stdout
+    assert "videos analysed now: 1, before: 1" in run(place, "--retry-failed").stdout
 
 
 def test_a_video_without_a_verdict_is_done(place: Place) -> None:
@@ -85,7 +85,7 @@ def test_a_dry_run_lists_what_would_be_done_and_writes_nothing(place: Place) -> 
     assert result.stdout.splitlines() == [
         "to do: 0.mp4",
         "to do: 1.mp4",
-        "2 files: 2 videos to analyse, 0 finished before, 0 cannot be read",
+        "2 files; videos to analyse: 2, finished before: 0, not readable: 0",
     ]
     assert not place.out.exists()
     run(place)

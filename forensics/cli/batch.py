@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -176,12 +179,21 @@ def _ended_by_signals() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
+        atexit.register(_leave_at_once)
         raise BatchInterruptedError(
             "interrupted; what is finished is kept: give the same command again to go on"
         ) from error
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+
+
+def _leave_at_once() -> None:
+    """End the process, in which nothing is left to do, without taking torch's million objects apart: on a
+    busy machine that took longer than everything else."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(ExitCode.INTERRUPTED)
 
 
 def _print_plan(plan: Plan) -> None:
@@ -196,8 +208,8 @@ def _print_plan(plan: Plan) -> None:
     for one in plan.unreadable:
         click.echo(f"cannot be read: {printable(one.path)}")
     click.echo(
-        f"{len(plan.given)} files: {len(plan.to_do)} videos to analyse, {len(plan.finished)} finished "
-        f"before, {len(plan.unreadable)} cannot be read"
+        f"{len(plan.given)} files; videos to analyse: {len(plan.to_do)}, finished before: "
+        f"{len(plan.finished)}, not readable: {len(plan.unreadable)}"
     )
 
 
@@ -219,6 +231,6 @@ def _print_result(result: BatchResult, batch: Batch) -> None:
         click.echo(f"at work or not begun: the shares {shares}", err=True)
     click.echo(
         f"{len(result.plan.given)} files: {result.done} done, {result.failed} failed; "
-        f"{result.analysed} videos analysed now, {len(result.plan.finished)} before"
+        f"videos analysed now: {result.analysed}, before: {len(result.plan.finished)}"
     )
     click.echo(f"written to {batch.out}: {PAGE}, {TABLE}")
