@@ -7,6 +7,7 @@ import platform
 import re
 import time
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 
 import av
@@ -43,6 +44,7 @@ def package_versions() -> dict[str, str | None]:
     return {name: installed_version(name) for name in _VERSIONED}
 
 
+@cache
 def installed_version(name: str) -> str | None:
     """The version of the distribution `name`, `None` where it is not installed."""
     try:

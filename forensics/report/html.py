@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from forensics.findings import Label, TrackFinding
@@ -96,8 +96,7 @@ def render_html(report: Report, *, printed: bool = False) -> str:
     width = PRINT_WIDTH if printed else WIDTH
     drawn = timeline(report, width=width)
     style, script = _asset("report.css"), _asset("report.js")
-    page = _environment().from_string(_asset("report.html.j2"))
-    return page.render(
+    return _page().render(
         report=report,
         case=to_plain(report.case),
         probe=to_plain(report.evidence.probe),
@@ -205,6 +204,12 @@ def _json_for_script(value: object) -> Markup:
 
 def _asset(name: str) -> str:
     return resources.files("forensics.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+@cache
+def _page() -> Template:
+    # Compiled once: that takes longer than an analysis of a few frames.
+    return _environment().from_string(_asset("report.html.j2"))
 
 
 @cache
