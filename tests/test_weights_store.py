@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from figures.shared_cache import fetch_together
 from weights_local import CONTENT, digest, forbid_sockets, local_server, registry, spec
 
 from weights.cache import default_cache_dir
@@ -222,20 +222,9 @@ def test_an_imported_file_is_checked_before_it_is_taken(tmp_path: Path) -> None:
         store.import_file("tiny", tmp_path)
 
 
-def _fetch_in_a_process(folder: Path, url: str, barrier: object) -> str:
-    store = store_of(folder, spec("tiny", Url(url)))
-    barrier.wait()  # type: ignore[attr-defined]
-    return store.fetch("tiny").sha256
-
-
 def test_eight_processes_share_one_download(tmp_path: Path) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    with local_server(file=CONTENT) as server, spawn.Manager() as manager, spawn.Pool(8) as pool:
-        barrier = manager.Barrier(8)
-        arguments = [(tmp_path, server.url("/file"), barrier)] * 8
-        assert set(pool.starmap(_fetch_in_a_process, arguments, chunksize=1)) == {digest(CONTENT)}
-    assert server.requests == ["GET /file"]
-    assert files_in(tmp_path) == {"tiny.bin", "record.json"}
+    shared = fetch_together(tmp_path)
+    assert shared.sound, shared
 
 
 def test_tensors_are_read_from_safetensors_only(tmp_path: Path) -> None:
