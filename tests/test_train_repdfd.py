@@ -13,8 +13,9 @@ from tiny import tiny_clip
 from face.types import CropSpec
 from forensics.data.cache import GENERATED, PAIRS_IN_RECORD, FeatureCache
 from forensics.errors import ForensicsError
+from forensics.face2text import PromptMode
 from forensics.repdfd import RepDFD, RepDFDConfig, build, load_learnt, read_config, read_tensors
-from forensics.train.faces import Draw, Faces
+from forensics.train.faces import VALIDATION_DRAW, Draw, Faces
 from forensics.train.log import LOG_FILE
 from forensics.train.loop import Loop, Plan, pair_batches
 from forensics.train.repdfd import (
@@ -108,6 +109,31 @@ def test_the_text_side_learns_and_the_border_stays_empty(tmp_path: Path) -> None
 def test_faces_without_a_difference_are_not_told_apart(tmp_path: Path) -> None:
     scores = train(synthetic_cache(signal=0), tiny_config(), tower(), tmp_path, settings=QUICK, device=CPU)
     assert scores["text"] < 0.7
+
+
+def test_random_identities_are_never_seen_twice_and_so_cannot_stand_for_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Tensor] = []
+    words = Faces.words
+
+    def watched(
+        faces: Faces, mode: PromptMode, rows: torch.Tensor, *, draw: int = VALIDATION_DRAW
+    ) -> torch.Tensor:
+        given = words(faces, mode, rows, draw=draw)
+        if draw not in drawn:
+            drawn.add(draw)
+            seen.append(given)
+        return given
+
+    drawn: set[int] = set()
+    monkeypatch.setattr(Faces, "words", watched)
+    config = replace(tiny_config(), prompt=PromptMode.RANDOM)
+    settings = replace(QUICK, prompt=PromptMode.RANDOM, text=Plan(steps=4, lr=1e-3, check_every=2))
+    train(synthetic_cache(signal=0), config, tower(), tmp_path, settings=settings, device=CPU)
+    assert len(seen) == 1 + settings.text.steps
+    every = torch.cat(seen)
+    assert len(every.unique(dim=0)) == len(every)
 
 
 @pytest.mark.slow

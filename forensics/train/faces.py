@@ -17,6 +17,9 @@ from forensics.errors import ForensicsError
 from forensics.face2text import PromptMode, random_identities
 from forensics.train.loop import pair_batches
 
+# Of the random identities that validation sees; training's are numbered from 1.
+VALIDATION_DRAW = 0
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -100,11 +103,15 @@ class Faces:
             (self._labels == GENERATED, draw.generated),
         )
 
-    def words(self, mode: PromptMode, rows: torch.Tensor) -> torch.Tensor:
-        """The identities that the prompt is given: the faces' own, or random ones of the same number."""
+    def words(self, mode: PromptMode, rows: torch.Tensor, *, draw: int = VALIDATION_DRAW) -> torch.Tensor:
+        """The identities that the prompt is given: the faces' own, or random ones of the same number.
+
+        Random ones are others at every `draw`: kept for a row, they would stand for its label, in another
+        split too, whose rows have the same numbers.
+        """
         if mode is PromptMode.RANDOM:
             width = self.identities.shape[1]
-            return random_identities(rows, torch.zeros_like(rows), width).to(self.device)
+            return random_identities(rows, torch.full_like(rows, draw), width).to(self.device)
         return self.identities[rows.to(self.device)]
 
     def prompt_of(self, rows: torch.Tensor, prompts: int) -> torch.Tensor:

@@ -16,7 +16,7 @@ from forensics.detector import Precision
 from forensics.errors import ForensicsError
 from forensics.face2text import PromptMode
 from forensics.repdfd import MAX_LOGIT_SCALE, RepDFD, fake_logit
-from forensics.train.faces import Draw, Faces
+from forensics.train.faces import VALIDATION_DRAW, Draw, Faces
 from forensics.train.loop import Loop, Losses, OnStep, Plan
 from forensics.train.team import ALONE, Team
 
@@ -73,7 +73,9 @@ class Stages:
         def losses_of(step: int) -> Iterator[torch.Tensor]:
             rows = self.learn.drawn(draw, step, self.settings.seed)
             for part in self._share(rows, 1):
-                yield self._loss(self.learn.features[part], part, of=len(rows))
+                yield self._loss(
+                    self.learn.features[part], part, of=len(rows), draw=VALIDATION_DRAW + 1 + step
+                )
 
         loop = self._loop("text", self._text_parameters(), self.settings.text, draw)
         return self._run(loop, losses_of, lambda: self.check.auc(self.text_logits()))
@@ -90,7 +92,7 @@ class Stages:
             rows = self.learn.drawn(draw, step, self.settings.seed + 1)
             for part in self._share(rows, self.settings.accumulate):
                 features = self._encoded(self.learn, part)
-                yield self._loss(features, part, of=len(rows))
+                yield self._loss(features, part, of=len(rows), draw=VALIDATION_DRAW + 1 + step)
 
         def auc_on(rows: npt.NDArray[np.intp]) -> float:
             return self.check.auc(self.fake_logits(rows), rows)
@@ -144,9 +146,12 @@ class Stages:
             features = self.model.image_tower(self.model.reprogram(crops))
         return functional.normalize(features.float(), dim=-1)
 
-    def _loss(self, features: torch.Tensor, rows: torch.Tensor, *, of: int) -> torch.Tensor:
-        """The share that `rows` have in the mean cross-entropy of a step `of` so many faces."""
-        logits = self.model.logits(features, self.learn.words(self.settings.prompt, rows))
+    def _loss(self, features: torch.Tensor, rows: torch.Tensor, *, of: int, draw: int) -> torch.Tensor:
+        """The share that `rows` have in the mean cross-entropy of a step `of` so many faces.
+
+        `draw` tells the random identities of this step from those of others and of validation.
+        """
+        logits = self.model.logits(features, self.learn.words(self.settings.prompt, rows, draw=draw))
         prompt = self.learn.prompt_of(rows, self.model.face2text.prompts)
         return functional.cross_entropy(logits, prompt, reduction="sum") / of
 
