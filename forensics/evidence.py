@@ -114,7 +114,7 @@ class FrontHalf:
     def _gather(
         self, batch: FrameBatch, claimed: FaceDetections, tracker: Tracker, manual: ManualFaces
     ) -> Evidence:
-        frames = torch.from_numpy(batch.data).to(self.device)
+        frames = _uploaded(batch.data, self.device)
         height, width = batch.data.shape[1:3]
         sound = claimed.chosen(claimed.finite)
         try:
@@ -144,6 +144,12 @@ class FrontHalf:
         track = tracker.update(detections, unit, usable, batch.index, batch.pts_seconds, batch.shot)
         left_out = len(claimed) - len(sound)
         return Evidence(frames, batch, detections, quality, track, identities, left_out, crops)
+
+
+def _uploaded(frames: npt.NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    """The frames on the device; to a GPU they travel while this thread goes on."""
+    here = torch.from_numpy(frames)
+    return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here.to(device)
 
 
 def _without_infinities(embedded: IdentityEmbeddings) -> IdentityEmbeddings:

@@ -10,6 +10,9 @@ from typing import ParamSpec, TypeVar
 
 import torch
 
+# Each has a chunk in memory. What runs in order beside them, dlib's network above all, keeps no more busy.
+MOST_WORKERS = 8
+
 Item = TypeVar("Item")
 Started = TypeVar("Started")
 P = ParamSpec("P")
@@ -30,7 +33,7 @@ class Workers:
 
 @contextmanager
 def model_workers(device: torch.device) -> Iterator[Workers]:
-    """As many workers as torch has threads, each of which computes in a single one meanwhile.
+    """As many workers as torch has threads, up to MOST_WORKERS; each computes in a single one meanwhile.
 
     Operators cut into parts leave cores idle between them, and wait for each other where others use the
     machine too; whole chunks side by side do neither. Since each is computed in one thread, results do not
@@ -38,7 +41,7 @@ def model_workers(device: torch.device) -> Iterator[Workers]:
     ready. Leaving the block, however it happens, drops what was not begun and waits for the rest.
     """
     threads = torch.get_num_threads()
-    count = threads if device.type == "cpu" else 1
+    count = min(threads, MOST_WORKERS) if device.type == "cpu" else 1
     pool = ThreadPoolExecutor(count, thread_name_prefix="models")
     torch.set_num_threads(1)
     try:

@@ -22,7 +22,7 @@ from forensics.pipeline import analyze_video
 from forensics.report.json import report_json
 from forensics.report.model import Report
 from forensics.settings import AnalysisSettings
-from forensics.workers import ahead, model_workers
+from forensics.workers import MOST_WORKERS, ahead, model_workers
 from video.sampling import Sampling
 
 
@@ -140,6 +140,12 @@ def test_inside_workers_torch_computes_in_one_thread(two_threads: object) -> Non
         counts = [workers.start(torch.get_num_threads) for _ in range(4)]
         assert (workers.count, {count() for count in counts}) == (2, {1})
     assert torch.get_num_threads() == 2
+
+
+def test_many_cores_do_not_mean_many_chunks_in_memory(two_threads: object) -> None:
+    torch.set_num_threads(64)
+    with model_workers(CPU) as workers:
+        assert workers.count == MOST_WORKERS
 
 
 def test_a_gpu_gets_one_worker(two_threads: object) -> None:
