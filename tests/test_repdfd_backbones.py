@@ -34,7 +34,7 @@ from forensics.repdfd import (
 )
 from forensics.repdfd_official import build_official
 from forensics.reprogram import BorderReprogram
-from forensics.train.repdfd import CHECKPOINT_FILE, config_before_training
+from forensics.train.repdfd import CHECKPOINT_FILE, config_before_training, with_generated_prompt
 from weights.errors import CorruptWeightsError
 from weights.registry import DEFAULT
 from weights.sources import Starter
@@ -77,7 +77,7 @@ def test_the_starter_s_checkpoint_says_what_is_listed_for_it() -> None:
     (source,) = DEFAULT.get(repdfd.STARTER).sources
     assert isinstance(source, Starter)
     config = read_config(source.path())
-    before = config_before_training(STARTER)
+    before = with_generated_prompt(config_before_training(STARTER))
     unlearnt = {"operating_point": before.operating_point, "training": before.training}
     assert replace(config, **unlearnt) == before
     assert repdfd.weights_needed(LoadOptions()) == (
