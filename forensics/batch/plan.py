@@ -35,12 +35,12 @@ class Batch:
     """A batch as it was asked for. Its folder is described in `forensics.batch.folders`.
 
     `source` is a folder or a manifest (`forensics.batch.inputs`), `out` the folder of the results. `jobs`
-    processes analyse side by side and share the threads of the machine: with another number of threads the
-    last bits of scores may differ. `shard` is the share of the videos that this run takes; all shares may
-    write into one `out`, also from several machines. A video whose analysis crashes, runs out of memory or
-    cannot read its disk is tried again up to `retries` times, and when the batch is given again. One that is
-    refused is tried once, unless the batch is given again with `retry_failed`. `patience` is how long its
-    decoder is waited for; `crew` are those who analyse. Raises UsageFault for what makes no sense.
+    processes analyse side by side and share the threads of the machine. `shard` is the share of the videos
+    that this run takes; all shares may write into one `out`, also from several machines. A video whose
+    analysis crashes, runs out of memory or cannot read its disk is tried again up to `retries` times, and
+    when the batch is given again. One that is refused is tried once, unless the batch is given again with
+    `retry_failed`. `patience` is how long its decoder is waited for; `crew` are those who analyse. Raises
+    UsageFault for what makes no sense.
     """
 
     source: Path

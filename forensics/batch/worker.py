@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
@@ -41,17 +42,23 @@ def work(order: Order, connection: Connection[object, object]) -> None:
         models = order.loaded()
         key = key_of(models, order)
     except Exception as error:
-        connection.send(_not_loaded(error))
+        _say(connection, _not_loaded(error))
         return
-    connection.send(Loaded(key))
+    _say(connection, Loaded(key))
     while isinstance(job := _next(connection), Job):
-        connection.send(analyse_one(job, models, order, key=key).plain())
+        _say(connection, analyse_one(job, models, order, key=key).plain())
+
+
+def _say(connection: Connection[object, object], message: object) -> None:
+    # Where nobody listens any more, nothing comes either, and that ends the work.
+    with suppress(OSError):
+        connection.send(message)
 
 
 def _next(connection: Connection[object, object]) -> object:
     try:
         return connection.recv()
-    except EOFError:
+    except (EOFError, OSError):
         return None
 
 
