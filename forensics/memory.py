@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -61,10 +62,12 @@ class PartSizes:
 
 
 def _attempt(work: Callable[[int, int], T], first: int, last: int) -> list[T]:
-    """The result alone, or nothing where memory ran out; by then the error and all it held on to are gone."""
+    """The result alone, or nothing where memory ran out; by then all that had been computed is let go."""
     try:
         return [work(first, last)]
-    except OUT_OF_MEMORY:
+    except OUT_OF_MEMORY as error:
         if last - first <= 1:
             raise
+        # The error may outlive this, in the result of a worker, and its frames with it.
+        traceback.clear_frames(error.__traceback__)
         return []

@@ -202,6 +202,29 @@ def test_a_part_that_did_not_fit_is_forgotten_before_the_next_is_tried() -> None
     assert [shortage.fewer for shortage in sizes.shortages] == [4, 2]
 
 
+def test_what_a_detector_computed_in_vain_is_let_go_before_it_gets_less(clip: Path) -> None:
+    alive: list[int] = []
+
+    class Buffer:
+        def __init__(self) -> None:
+            alive.append(1)
+
+        def __del__(self) -> None:
+            alive.pop()
+
+    class Hoarding(Crowded):
+        def score(self, evidence: Evidence) -> FrameScores:
+            assert not alive
+            buffer = Buffer()
+            scores = super().score(evidence)
+            del buffer
+            return scores
+
+    report = analysed(clip, stub_models(Hoarding(3)), chunk_frames=FRAMES)
+    assert report.detectors[0].status is Status.RAN, report.detectors[0].reason
+    assert len(report.run.memory_shortages) == 2
+
+
 class GivesNoNumber(OneIdentity):
     """Gives `value` among the numbers of the first face and every second one after it."""
 

@@ -218,18 +218,20 @@ def fill_at_every_write(command: Command, folder: Path) -> int:
 
 
 def fill_by_size(command: Command, folder: Path, count: int) -> int:
-    """Run `command` on `count` real file systems that are too small for it; returns how often it failed."""
+    """Run `command` on `count` real file systems with little room left; returns how often it failed."""
     roomy = folder / "roomy"
     roomy.mkdir()
     command.place(roomy)
     placed = _pages(roomy)
     assert command.go(roomy)[0] == ExitCode.DONE
-    needed = _pages(roomy)
+    # What replaces a file lies beside it for a while.
+    most = placed + _pages(roomy)
     shutil.rmtree(roomy)
     failures = 0
-    for pages in np.unique(np.linspace(placed + 1, needed, count).astype(int)).tolist():
-        with small_disk(folder / "disk", pages * PAGE_KILOBYTES) as disk:
+    for room in np.unique(np.linspace(0, most - placed - 1, count).astype(int)).tolist():
+        with small_disk(folder / "disk", most * PAGE_KILOBYTES) as disk:
             command.place(disk)
+            (disk / "ballast").write_bytes(bytes((most - placed - room) * PAGE_KILOBYTES * 1024))
             before = snapshot(disk)
             ended = command.go(disk)
             if ended[0] != ExitCode.DONE:
