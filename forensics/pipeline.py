@@ -35,7 +35,7 @@ from forensics.run_facts import RunClock, tool_version
 from forensics.settings import AnalysisSettings
 from forensics.side_by_side import evidence_ahead
 from forensics.workers import model_workers
-from video.errors import printable
+from video.errors import UnreadableVideoError, printable
 from video.isolated import DEFAULT_PATIENCE, open_video, probe
 from video.worker_process import Patience
 from weights.streams import sha256_of
@@ -60,7 +60,11 @@ def analyze_video(
     """
     clock = RunClock()
     facts = probe(path, patience=patience)
-    sha256, size_bytes = sha256_of(path), path.stat().st_size
+    try:
+        sha256, size_bytes = sha256_of(path), path.stat().st_size
+    except OSError as error:
+        cause = f"cannot be read ({error.strerror or error})"
+        raise UnreadableVideoError(path, cause, "copy it to a sound disk first") from error
     c2pa = read_c2pa(path)
     reference = load_reference(references, models.front, evidence=path) if references else None
     digest = FramesDigest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import media
 import pytest
 import torch
-from command_line import run
+from command_line import assert_refused, run
 from figures.disk_full import (
     MODULE,
     Command,
@@ -76,6 +78,20 @@ def test_read_only_evidence_is_analysed(tmp_path: Path) -> None:
         result = run("analyze", clip, "-o", tmp_path / "out", "--all-frames", "--annotate")
     assert result.exit_code == ExitCode.DONE, result.output
     assert disk.refused == 0
+
+
+@pytest.mark.usefixtures("all_commands")
+def test_evidence_on_a_failing_disk_is_named_and_not_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path) -> str:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    clip = media.h264(tmp_path / "clip.mp4", count=6)
+    monkeypatch.setattr("forensics.pipeline.sha256_of", fail)
+    result = run("analyze", clip, "-o", tmp_path / "out")
+    assert_refused(result, ExitCode.INPUT, "clip.mp4: cannot be read (Input/output error); copy it")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_real_disk_that_is_too_small_is_no_other() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from forensics.data.faces import DatasetError, FaceRecord, Label, Split
+from forensics.whole_file import whole_file
 
 COLUMNS = ("path", "label", "split", "method", "identity", "group")
 OPTIONAL_COLUMNS = ("compression",)
@@ -59,22 +60,19 @@ def write_manifest(records: Sequence[FaceRecord], path: Path) -> None:
     """Write the records as the `.csv` or `.jsonl` manifest that `read_manifest` reads.
 
     Paths below the manifest's folder are written relative to it, others absolute. Raises `DatasetError` for
-    another suffix and where the file cannot be written.
+    another suffix, OutputError where the file cannot be written.
     """
     if path.suffix not in SUFFIXES:
         raise DatasetError(f"{path}: a manifest ends in {' or '.join(SUFFIXES)}")
     base = Path(os.path.abspath(path.parent))
     rows = [_row(record, base) for record in records]
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            if path.suffix == ".jsonl":
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            else:
-                writer = csv.DictWriter(file, COLUMNS + OPTIONAL_COLUMNS, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be written: {error.strerror}") from error
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        if path.suffix == ".jsonl":
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        else:
+            writer = csv.DictWriter(file, COLUMNS + OPTIONAL_COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 def _row(record: FaceRecord, base: Path) -> dict[str, str]:
