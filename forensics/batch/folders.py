@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,8 +91,8 @@ def whole_folder(target: Path, *, partial: Path) -> Iterator[Path]:
     It is on the disk before it has its name: after a power cut, too, what is there is whole. Where another
     process has finished `target` meanwhile, that one stays. Raises OSError.
     """
-    staging = partial / f"{target.parent.name}-{os.getpid()}"
-    shutil.rmtree(staging, ignore_errors=True)
+    # Processes of several machines may be at the same video, and may have the same number.
+    staging = partial / f"{target.parent.name}-{uuid.uuid4().hex}"
     staging.mkdir(parents=True)
     try:
         yield staging

@@ -42,7 +42,7 @@ def work(order: Order, connection: Connection[object, object]) -> None:
         models = order.loaded()
         key = key_of(models, order)
     except Exception as error:
-        _say(connection, _not_loaded(error))
+        _say(connection, not_loaded(error))
         return
     _say(connection, Loaded(key))
     while isinstance(job := _next(connection), Job):
@@ -70,7 +70,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _not_loaded(error: Exception) -> NotLoaded:
+def not_loaded(error: Exception) -> NotLoaded:
+    """Why models cannot be loaded, and the exit code of that."""
     if isinstance(error, ForensicsError):
         return NotLoaded(str(error), error.exit_code)
     if isinstance(error, (FaceError, WeightsError)):

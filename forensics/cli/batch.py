@@ -6,8 +6,9 @@ import atexit
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -31,8 +32,10 @@ from forensics.cli.sections import SectionedCommand, together
 from forensics.errors import ExitCode, ForensicsError
 
 if TYPE_CHECKING:
+    from forensics.batch.crew import Crew
     from forensics.batch.plan import Batch, Plan
     from forensics.batch.run import BatchResult
+    from forensics.batch.work import Order
 
 _batch_options = together(
     click.option(
@@ -48,6 +51,12 @@ _batch_options = together(
         default=1,
         show_default=True,
         help="So many processes, each with its own models; they share the processor's threads.",
+    ),
+    click.option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Analyse on all machines of a Ray cluster: at HOST:PORT, `auto` for that of this machine, "
+        "`local` for this machine alone. --jobs then counts on each (needs the extra `ray`).",
     ),
     click.option(
         "--shard",
@@ -159,7 +168,20 @@ def _asked(source: Path, options: dict[str, Any]) -> Batch:
         retries=options["retries"],
         retry_failed=options["retry_failed"],
         patience=Patience(file_seconds=options["timeout"]),
+        crew=_crew(options["ray"]),
     )
+
+
+def _crew(address: str | None) -> Callable[[Order], Crew]:
+    from forensics.batch.crew import Processes
+
+    if address is None:
+        return Processes
+    from forensics.batch.ray_cluster import check_ray
+    from forensics.batch.ray_crew import RayCrew
+
+    check_ray(address)
+    return partial(RayCrew, address=address)
 
 
 @contextmanager
