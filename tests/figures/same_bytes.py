@@ -82,7 +82,7 @@ def main(clip: Path | None, count: int, here: bool) -> None:
     """Print how many different reports the same input gave."""
     if not here:
         digests = repeated(count, clip)
-        click.echo(f"{len(digests)} analyses of the same input: {len(set(digests))} different reports")
+        click.echo(f"{len(digests)} analyses of the same input, different reports: {len(set(digests))}")
         return
     analysed: Callable[[Path], Report] = with_models if clip else with_stand_ins
     with tempfile.TemporaryDirectory() as name:
