@@ -14,7 +14,7 @@ from forensics.chunks import ScoredChunk, score_chunk
 from forensics.custody import FramesDigest
 from forensics.detector import Detector, Scope
 from forensics.errors import ForensicsError, UsageFault
-from forensics.memory import PartSizes
+from forensics.memory import CHUNKS_BETWEEN_RETURNS, PartSizes, return_free_memory
 from forensics.models import Models
 from forensics.prefetch import prefetched
 from forensics.progress import Progress, no_progress
@@ -109,6 +109,8 @@ def analyze_video(
                 if heat is not None:
                     heat.add(evidence, chunk.scores)
                 chunks.append(chunk)
+                if len(chunks) % CHUNKS_BETWEEN_RETURNS == 0:
+                    return_free_memory()
                 left_out += evidence.left_out
                 done += len(evidence.batch)
                 progress(done, expected)

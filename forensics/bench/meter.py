@@ -12,8 +12,8 @@ from typing import TypeVar
 import psutil
 import torch
 
-# How often the memory is looked at.
-_MEMORY_SECONDS = 0.05
+# How often the memory is looked at, which itself takes a few milliseconds.
+_MEMORY_SECONDS = 0.2
 _MIB = 2**20
 
 T = TypeVar("T")
@@ -80,10 +80,13 @@ def _family() -> list[psutil.Process]:
 
 
 def _held(process: psutil.Process) -> int:
+    """Bytes of memory, of what processes share an equal part where the system tells it."""
     try:
-        return int(process.memory_info().rss)
-    except psutil.NoSuchProcess:
+        held = process.memory_full_info()
+    except psutil.Error:
+        # It has just ended.
         return 0
+    return int(getattr(held, "pss", held.rss))
 
 
 def _cpu_seconds() -> float:
