@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -18,10 +20,12 @@ from forensics.batch.crew import CrewError
 from forensics.errors import UsageFault
 
 # Starts Ray on this machine alone; any other address is of a cluster, `auto` the one this machine is of.
-LOCAL = "local"
+LOCAL, AUTO = "local", "auto"
+_HOST_AND_PORT = re.compile(r"(?P<host>[^/\s]+):(?P<port>[0-9]{1,5})", re.ASCII)
 NOT_INSTALLED = "--ray: the package ray is not installed; pip install 'face-video-forensics[ray]'"
 # Little more than the least that Ray takes: nothing large passes through it.
 _OBJECT_STORE_BYTES = 80 << 20
+_ANSWER_SECONDS = 3.0
 # Ray counts resources in these.
 _SMALLEST_PART = 1e-4
 _ENVIRONMENT = {
@@ -45,7 +49,7 @@ def check_ray(address: str) -> None:
     """Raise UsageFault where Ray is not installed or the address is of a kind that is not served."""
     if find_spec("ray") is None:
         raise UsageFault(NOT_INSTALLED)
-    if not address or "://" in address:
+    if address not in (LOCAL, AUTO) and _HOST_AND_PORT.fullmatch(address) is None:
         raise UsageFault(
             f"--ray {address}: is no address; give `local`, `auto` or HOST:PORT, on a machine of the cluster"
         )
@@ -55,9 +59,12 @@ def check_ray(address: str) -> None:
 def connected(address: str) -> Iterator[None]:
     """Be a driver of that cluster. Raises UsageFault as `check_ray` does, CrewError where there is none."""
     check_ray(address)
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+    # Its ports are open to the network: nobody without this token is to be served.
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)} if address == LOCAL else {}
+    with (
+        _environment(_ENVIRONMENT | token),
+        tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder,
+    ):
         _start(address, folder)
         import ray
 
@@ -96,12 +103,34 @@ def _part(whole: float, count: int) -> float:
     return float(floor(part)) if part >= 1 else floor(part / _SMALLEST_PART) * _SMALLEST_PART
 
 
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """What Ray reads; whatever the user has set stays."""
+    new = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(new)
+    try:
+        yield
+    finally:
+        for name in new:
+            os.environ.pop(name, None)
+
+
+def _check_answers(address: str) -> None:
+    """Ray would try for a minute and a half, and hear no signal meanwhile. Raises CrewError."""
+    known = os.environ.get("RAY_ADDRESS", address) if address == AUTO else address
+    if (match := _HOST_AND_PORT.fullmatch(known)) is None:
+        return
+    try:
+        socket.create_connection((match["host"], int(match["port"])), timeout=_ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        text = f"nothing answers there ({error}); check host, port and network"
+        raise CrewError(f"--ray {known}: {text}") from error
+
+
 def _start(address: str, folder: str) -> None:
+    _check_answers(address)
     options: dict[str, Any] = {}
     if address == LOCAL:
-        # Its ports are open to the network: nobody without this token is to be served.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         options = {
             "include_dashboard": False,
             "object_store_memory": _OBJECT_STORE_BYTES,
