@@ -44,13 +44,16 @@ def say_nothing(what: str) -> None:
 
 @dataclass
 class _Turns:
-    """What was measured, turn by turn, and the report of the last analysis."""
+    """What was measured, turn by turn, and the report of the last analysis.
+
+    `memory_mib` was held at most before the models of the loops came into memory.
+    """
 
     report: Report
+    memory_mib: float
     whole: list[Cost] = field(default_factory=list)
     stages: list[StageCosts] = field(default_factory=list)
     loops: dict[Precision, list[Cost]] = field(default_factory=dict)
-    memory: PeakMemory = field(default_factory=PeakMemory)
 
 
 def run_bench(
@@ -71,13 +74,16 @@ def run_bench(
     """
     models = load(settings)
     machine = machine_facts(models.device)
+    announce("a first analysis, for its memory")
+    memory = PeakMemory()
+    with memory.watched():
+        report = analyze_video(clip, models, settings)
     looped = _looped(settings, models, load) if plain_loop else {}
-    announce("a first analysis, not timed")
-    turns = _Turns(analyze_video(clip, models, settings), loops={precision: [] for precision in looped})
+    turns = _Turns(report, memory.mib, loops={precision: [] for precision in looped})
     for turn in range(1, repeats + 1):
         announce(f"the whole, {turn} of {repeats}")
         turns.whole.append(Cost())
-        with turns.memory.watched(), turns.whole[-1].measured(models.device):
+        with turns.whole[-1].measured(models.device):
             turns.report = analyze_video(clip, models, settings)
         announce(f"the stages, {turn} of {repeats}")
         with _one_thread():
@@ -143,7 +149,7 @@ def _result(
             frames_per_second=clip.sampled_frames / median(wall),
         ),
         whole_over_bound=median_ratio(wall, bounds),
-        peak_memory_mib=turns.memory.mib,
+        peak_memory_mib=turns.memory_mib,
         plain_loops=tuple(
             LoopFigures(
                 precision=precision.value,
