@@ -6,6 +6,7 @@ import csv
 import os
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -46,10 +47,15 @@ FACTS = Facts("here", "key", {"face-video-forensics": "1", "torch": "2"}, "cpu",
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A cluster whose head analyses nothing; it has no other machine."""
-    with pytest.MonkeyPatch.context() as patch:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        # Sockets lie in it: the names of pytest's own folders are too long.
+        tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as logs,
+    ):
         # Where actors find the stand-ins.
         patch.setenv("PYTHONPATH", str(TESTS))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_TMPDIR", logs)
         utils = pytest.importorskip("ray.cluster_utils", reason="ray is not installed")
         made = utils.Cluster(
             initialize_head=True, head_node_args={"num_cpus": 0, "_system_config": QUICK, **SMALL}
