@@ -8,15 +8,20 @@ from pathlib import Path
 from face.manual import ManualFaces
 from face.track import Tracker
 from face.types import FaceDetections
+from forensics.detector import Detector
 from forensics.errors import ForensicsError
 from forensics.evidence import Evidence, FrontHalf
 from forensics.memory import OUT_OF_MEMORY, PartSizes
 from forensics.models import Models
-from forensics.scores import FrameScores
+from forensics.scores import FrameScores, joined
 from forensics.workers import Workers, ahead
 from video.errors import printable
 from video.frames import FrameBatch
 
+# A worker takes so many frames of a chunk at once: that few make no tower slower on a CPU, a short clip keeps
+# every core busy, and none waits long for the last part of a long one. It is fixed, whatever the machine,
+# because the size of a batch changes the last bits of its results.
+FRAMES_IN_PART = 4
 # What `PartSizes` calls the work of the front half.
 FINDING = "finding faces"
 # Each waits for one detector's scores of a chunk.
@@ -47,7 +52,7 @@ def evidence_ahead(
 
     def score(evidence: Evidence) -> Scoring:
         return {
-            name: workers.start(detector.score, evidence)
+            name: _started(detector, evidence, workers)
             for name, detector in models.detectors.items()
             if name not in failures and sizes.fits(name, len(evidence.batch))
         }
@@ -58,6 +63,17 @@ def evidence_ahead(
         for evidence in _gathered(path, batch, found, front, tracker, manual, sizes)
     )
     return ahead(gathered, score, depth=workers.count)
+
+
+def _started(detector: Detector, evidence: Evidence, workers: Workers) -> Callable[[], FrameScores]:
+    """The scoring of the evidence, begun, on a CPU in parts that the workers share."""
+    frames = len(evidence.batch)
+    step = FRAMES_IN_PART if evidence.frames.device.type == "cpu" else frames
+    waits = [
+        workers.start(detector.score, evidence.part(first, min(first + step, frames)))
+        for first in range(0, frames, step)
+    ]
+    return lambda: joined([wait() for wait in waits])
 
 
 def _gathered(

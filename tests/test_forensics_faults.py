@@ -139,7 +139,11 @@ def test_a_face_pointed_out_is_not_lost_where_its_chunk_is_done_again(clip: Path
     assert without_run(report) == without_run(undisturbed)
 
 
-def test_the_page_and_a_comparison_of_reports_say_that_memory_ran_out(clip: Path) -> None:
+def test_the_page_and_a_comparison_of_reports_say_that_memory_ran_out(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Otherwise four frames would not be too many to begin with.
+    monkeypatch.setattr("forensics.side_by_side.FRAMES_IN_PART", 8)
     undisturbed, report = analysed(clip, stub_models(rising())), analysed(clip, stub_models(Crowded(4)))
     sentence = "out of memory for a with 8 frames at once, went on with 4"
     assert sentence in render_html(report)

@@ -22,6 +22,7 @@ from forensics.pipeline import analyze_video
 from forensics.report.json import report_json
 from forensics.report.model import Report
 from forensics.settings import AnalysisSettings
+from forensics.side_by_side import FRAMES_IN_PART
 from forensics.workers import MOST_WORKERS, ahead, model_workers
 from video.sampling import Sampling
 
@@ -185,3 +186,18 @@ def test_free_memory_goes_back_every_so_many_chunks(clip: Path, monkeypatch: pyt
     monkeypatch.setattr("forensics.pipeline.return_free_memory", lambda: returned.append(1))
     analyze_video(clip, stub_models(StubDetector("a", float)), settings("a"))
     assert len(returned) == 24 // 4 // 2
+
+
+def test_the_workers_share_a_chunk_so_that_a_short_clip_keeps_them_busy(
+    clip: Path, two_threads: object
+) -> None:
+    barrier = threading.Barrier(2, timeout=30)
+
+    def meet(index: int) -> float:
+        if index in (0, FRAMES_IN_PART):
+            barrier.wait()
+        return float(index)
+
+    one_chunk = dataclasses.replace(settings("a"), chunk_frames=24)
+    report = analyze_video(clip, stub_models(StubDetector("a", meet)), one_chunk)
+    assert [face.scores[0].score for face in report.faces] == [float(index) for index in range(24)]
