@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from command_line import assert_refused
 from command_line import run as command_line
 
 from forensics.batch.index import Index
-from forensics.batch.plan import Batch
 from forensics.errors import ExitCode
 
 __all__ = ["place"]
@@ -22,7 +20,7 @@ __all__ = ["place"]
 
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("forensics.batch.plan.Batch", partial(Batch, crew=Inline))
+    monkeypatch.setattr("forensics.batch.crew.Processes", Inline)
 
 
 def run(place: Place, *options: str | Path) -> Result:
