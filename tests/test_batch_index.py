@@ -88,7 +88,7 @@ def test_an_index_of_another_version_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "index.sqlite").write_text("not a database at all, " * 100)
-    with pytest.raises(OutputError, match="not a database"):
+    with pytest.raises(OutputError, match=r"is damaged .*not a database.*delete it"):
         Index(tmp_path / "index.sqlite")
 
 

@@ -124,6 +124,14 @@ def test_an_output_that_would_be_searched_is_refused(tmp_path: Path) -> None:
     check_output(tmp_path / "in-out", source)
 
 
+@pytest.mark.parametrize("name", ["index.csv", "left_out.csv", f"{'0' * 64}/0/faces"])
+def test_an_input_in_the_output_is_refused(tmp_path: Path, name: str) -> None:
+    """These two tables have a column of paths and would be written over."""
+    touch(tmp_path, f"out/{name}")
+    with pytest.raises(UsageFault, match="is written to"):
+        check_output(tmp_path / "out", tmp_path / "out" / name)
+
+
 @pytest.mark.parametrize("name", ["mine.txt", "report.json", "index.sqlite.old", "index.html.bak"])
 def test_a_folder_of_something_else_is_refused(tmp_path: Path, name: str) -> None:
     touch(tmp_path, "out/index.sqlite", f"out/{'0' * 64}/0/report.json")

@@ -51,16 +51,19 @@ def analysis_name(sha256: str, key: str) -> str:
 
 
 def check_output(out: Path, source: Path) -> None:
-    """Raise UsageFault for an output that would be searched, OutputError for a folder of something else."""
+    """Raise UsageFault where one lies in the other, OutputError for a folder of something else."""
     inside, searched = out.resolve(), source.resolve()
     if source.is_dir() and inside.is_relative_to(searched):
         raise UsageFault(
             f"{printable(out)}: lies in {printable(source)}, which is searched; name a folder outside it"
         )
-    try:
-        strange = sorted(
-            path.name for path in out.iterdir() if not (_KNOWN.fullmatch(path.name) or is_unfinished(path))
+    if searched.is_relative_to(inside):
+        # A manifest called index.csv would be written over.
+        raise UsageFault(
+            f"{printable(source)}: lies in {printable(out)}, which is written to; name another output folder"
         )
+    try:
+        strange = sorted(path.name for path in out.iterdir() if not _is_known(path))
     except FileNotFoundError:
         return
     except OSError as error:

@@ -205,9 +205,15 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise IndexInUseError(
                 f"{printable(path)}: another batch is using it; wait for its end, or divide them by --shard"
+            ) from error
+        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise OutputError(
+                f"{printable(path)}: is damaged ({error}); delete it, its batch makes it anew from what is "
+                "finished"
             ) from error
         raise OutputError(
             f"{printable(path)}: cannot be used ({error}); make room or name another folder, and give the "
