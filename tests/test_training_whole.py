@@ -1,4 +1,4 @@
-"""From clips to a verdict as typed: preview, extract, train, a kill, resume, analyse; with tiny models."""
+"""From clips to a verdict as typed: preview, extract, train, a kill, resume, analyse, evaluate; with tiny models."""
 
 from __future__ import annotations
 
@@ -94,6 +94,13 @@ def test_from_clips_to_a_verdict(
     done(*analyze, "--all-frames", "-o", tmp_path / "report")
     report: Mapping[str, object] = json.loads((tmp_path / "report" / "report.json").read_text())
     assert "stand-in" in json.dumps(report)
+
+    evaluate = ("evaluate", "detectors", manifest, "--split", "val", "--all-frames", "--min-frames", "1")
+    done(*evaluate, "--weights", out / CHECKPOINT_FILE, "-o", tmp_path / "evaluation", *weights(store))
+    rows = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())["rows"]
+    of_videos = next(row for row in rows if row["level"] == "video" and row["comparison"]["by"] == "all")
+    assert (of_videos["real"], of_videos["manipulated"]) == (2, 2)
+    assert 0 <= of_videos["figures"]["auc"]["value"] <= 1
 
 
 def test_the_paper_s_preset_takes_the_dataset_s_own_fakes_as_they_are(
