@@ -192,3 +192,17 @@ def test_the_towers_are_timed_apart_and_the_loop_in_both_precisions(
     for loop in result.plain_loops:
         assert loop.times_the_analysis == pytest.approx(loop.wall_seconds / result.whole.wall_seconds)
     assert any("random weights" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [("made.mp4", "the clip itself"), ("", "is a folder"), ("none/x.json", "is not there")],
+)
+def test_a_place_for_the_json_that_cannot_be_meant_is_refused_before_the_work(
+    clip: Path, tmp_path: Path, place: str, words: str
+) -> None:
+    copy = tmp_path / "made.mp4"
+    copy.write_bytes(clip.read_bytes())
+    answer = run("bench", copy, "--json", tmp_path / place, "--offline", "--cache-dir", tmp_path)
+    assert_refused(answer, ExitCode.USAGE, "--json", words)
+    assert copy.read_bytes() == clip.read_bytes()

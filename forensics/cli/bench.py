@@ -18,7 +18,7 @@ from forensics.cli.options import (
 )
 from forensics.cli.progress import byte_bar
 from forensics.cli.sections import SectionedCommand
-from forensics.errors import UsageFault
+from forensics.errors import OutputError, UsageFault
 
 if TYPE_CHECKING:
     from forensics.bench.clip import ClipPlan
@@ -74,9 +74,13 @@ def bench_command(
     in the shape of published code. All take turns and the medians count.
     """
     from forensics.bench.run import run_bench
+    from forensics.whole_file import whole_file
     from weights.store import Store
 
     settings = settings_of(options)
+    place = None if str(json_file) == "-" else json_file
+    if place is not None:
+        _check_place(place, clip)
     plan = _plan(size, seconds, faces)
     load = _loader(Store(cache_dir, offline=offline), random_weights)
     with TemporaryDirectory() as folder:
@@ -90,14 +94,26 @@ def bench_command(
             plain_loop=not no_loop,
             announce=lambda what: click.echo(f"{what} ...", err=True),
         )
-    if json_file is not None and str(json_file) != "-":
-        json_file.write_text(result.to_json(), encoding="utf-8")
+    if place is not None:
+        with whole_file(place) as partial:
+            partial.write_text(result.to_json(), encoding="utf-8")
     if str(json_file) == "-":
         click.echo(result.to_json(), nl=False)
     else:
         from forensics.cli.bench_table import print_bench
 
         print_bench(result)
+
+
+def _check_place(place: Path, clip: Path | None) -> None:
+    """Look before minutes are spent. Raises UsageFault for the clip itself, OutputError for no such folder."""
+    from video.errors import printable
+
+    if clip is not None and clip.exists() and place.exists() and place.samefile(clip):
+        raise UsageFault(f"--json {printable(place)}: is the clip itself; name another file")
+    if place.is_dir() or not place.parent.is_dir():
+        cause = "is a folder" if place.is_dir() else "lies in a folder that is not there"
+        raise OutputError(f"--json {printable(place)}: {cause}; name a file that can be written")
 
 
 def _plan(size: str, seconds: int, faces: int) -> ClipPlan:
