@@ -106,7 +106,7 @@ def bench_command(
 
 
 def _check_place(place: Path, clip: Path | None) -> None:
-    """Look before minutes are spent. Raises UsageFault for the clip itself, OutputError for no such folder."""
+    """Look before minutes are spent. Raises UsageFault for the clip itself, OutputError for no folder."""
     from video.errors import printable
 
     if clip is not None and clip.exists() and place.exists() and place.samefile(clip):
