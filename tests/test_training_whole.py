@@ -1,4 +1,4 @@
-"""From clips to a verdict as typed: preview, extract, train, a kill, resume, analyse, evaluate; with tiny models."""
+"""From clips to a verdict as typed: preview, extract, train, kill, resume, analyse, evaluate; tiny models."""
 
 from __future__ import annotations
 
