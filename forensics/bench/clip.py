@@ -38,7 +38,8 @@ class ClipPlan:
 
     def __post_init__(self) -> None:
         if min(self.width, self.height) < 64 or min(self.seconds, self.frames_per_second) < 1:
-            raise ValueError(f"a clip of at least 64 x 64 pixels and a second is needed, not {self}")
+            asked = f"{self.width}x{self.height} for {self.seconds} s"
+            raise ValueError(f"a clip of at least 64x64 pixels and a second is needed, not {asked}")
         if self.faces < 0:
             raise ValueError(f"a clip cannot show {self.faces} faces")
 

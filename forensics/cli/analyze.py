@@ -19,7 +19,8 @@ def analyze_command(video: Path, **options: Any) -> ExitCode:
     """Analyse VIDEO (a video file or a still image) and say what was found about each person.
 
     \b
-    Exit codes: 0 done, whatever was found; 1 unexpected fault; 2 usage;
+    Exit codes: 0 done, whatever was found; 1 unexpected fault;
+    2 usage, or an output that cannot be written;
     3 VIDEO unreadable or refused; 4 no verdict possible, for example without a face;
     5 weights missing or refused; 130 interrupted.
     """

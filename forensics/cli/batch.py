@@ -113,7 +113,8 @@ def batch_command(source: Path, **options: Any) -> ExitCode:
     other settings, weights or versions everything is analysed anew, beside the first.
 
     \b
-    Exit codes: 0 all done, whatever was found; 2 usage; 3 SOURCE holds no video;
+    Exit codes: 0 all done, whatever was found; 2 usage, or an output that cannot
+    be written; 3 SOURCE holds no video;
     5 weights missing or refused; 8 some failed; 130 interrupted, what is finished is kept.
     """
     from forensics.batch.plan import list_checked, plan_batch

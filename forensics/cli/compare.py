@@ -30,7 +30,8 @@ def compare_command(video: Path, references: tuple[Path, ...], **options: Any) -
     Consistent faces identify nobody: see what the report says beside the finding.
 
     \b
-    Exit codes: 0 done, whatever was found; 1 unexpected fault; 2 usage;
+    Exit codes: 0 done, whatever was found; 1 unexpected fault;
+    2 usage, or an output that cannot be written;
     3 VIDEO or a PHOTO unreadable or refused; 4 no verdict possible, for example without a face;
     5 weights missing or refused; 130 interrupted.
     """

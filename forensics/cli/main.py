@@ -32,7 +32,8 @@ from weights.errors import WeightsError
 
 EXIT_CODES = """
 \b
-Exit codes: 0 done; 1 unexpected fault; 2 usage; 3 input unreadable or refused;
+Exit codes: 0 done; 1 unexpected fault; 2 usage, or an output that cannot be written;
+3 input unreadable or refused;
 4 no verdict possible; 5 weights missing or refused; 7 verification failed;
 8 some of a batch failed; 130 interrupted; 6 is kept for findings that are to fail.
 What was found does not change the exit code.
