@@ -17,7 +17,7 @@ import av.error
 import media
 import pytest
 
-from video.errors import RefusedVideoError, UnreadableVideoError, VideoError
+from video.errors import UnreadableVideoError, VideoError
 from video.isolated import IsolatedVideos
 from video.worker_process import Patience
 
