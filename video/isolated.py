@@ -7,52 +7,29 @@ On Windows, which lacks what this rests on, decoding stays in the process that a
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-import numpy.typing as npt
-
 from video.backends import BACKENDS, DEFAULT_BACKEND
 from video.confined import WorkerLimits
-from video.errors import VideoError, printable
+from video.errors import VideoError
 from video.facts import Probe
-from video.frames import Delivery, FrameBatch, VideoInfo
-from video.messages import (
-    Closed,
-    CloseFile,
-    Deliver,
-    Ended,
-    Failed,
-    NeedsRoom,
-    Opened,
-    OpenFile,
-    Pictured,
-    Probed,
-    ProbeFile,
-    Room,
-    Taken,
-)
+from video.isolated_reader import IsolatedReader
+from video.messages import Failed, Opened, OpenFile, Probed, ProbeFile
 from video.probe import probe as _probe_here
 from video.reader import DEFAULT_LIMITS, DEFAULT_SAMPLING, Limits, VideoReader
 from video.reader import open_video as _open_here
-from video.ring import RingShape
 from video.sampling import Sampling
 from video.worker_process import Job, Patience, WorkerProcess
 
 POSSIBLE = os.name == "posix"
-LOGGER = logging.getLogger(__name__)
 DEFAULT_PATIENCE = Patience()
 DEFAULT_WORKER_LIMITS = WorkerLimits()
-# A reader left early stops at its next frame; starting a process anew costs about as much.
-CLOSING_PATIENCE = Patience(progress_seconds=1.0)
 # Idle processes that are kept: one file at a time is what nearly everybody reads.
 SPARE_PROCESSES = 1
 
@@ -108,7 +85,7 @@ class IsolatedVideos:
                 raise worker.failure(answer, job)
             if not isinstance(answer, Opened):
                 raise worker.nonsense(job)
-        return _IsolatedReader(self, worker, job, answer, limits=limits)
+        return IsolatedReader(worker, job, answer, limits=limits, give_back=self.give_back)
 
     @contextmanager
     def _worker(self) -> Iterator[WorkerProcess]:
@@ -183,145 +160,6 @@ class IsolatedVideos:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-class _IsolatedReader:
-    """A file that a decoding process has open; see `VideoReader`."""
-
-    def __init__(
-        self, videos: IsolatedVideos, worker: WorkerProcess, job: Job, opened: Opened, *, limits: Limits
-    ) -> None:
-        self._videos = videos
-        self._worker = worker
-        self._job = job
-        self._limits = limits
-        self._info = replace(opened.info, path=job.path)
-        self._warnings: tuple[str, ...] = ()
-        self._delivery: Delivery | None = None
-        self._started = False
-        self._given_back = False
-        self._warn(opened.warnings)
-
-    @property
-    def info(self) -> VideoInfo:
-        return self._info
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        return self._warnings
-
-    @property
-    def delivery(self) -> Delivery:
-        if self._delivery is None:
-            raise RuntimeError("what was delivered is known once all batches have been read")
-        return self._delivery
-
-    def batches(self, size: int) -> Iterator[FrameBatch]:
-        """See `VideoReader.batches`."""
-        if self._started:
-            raise RuntimeError("the frames of a reader can be read once")
-        if size < 1:
-            raise ValueError(f"a batch holds at least 1 frame, not {size}")
-        self._started = True
-        frames = _Gathered(size, self._info.time_base)
-        self._worker.ask(Deliver())
-        while not isinstance(answer := self._worker.answer(self._job), Ended):
-            if isinstance(answer, Pictured):
-                yield from self._taken(answer, frames)
-            elif isinstance(answer, NeedsRoom):
-                self._make_room(answer)
-            elif isinstance(answer, Failed):
-                raise self._worker.failure(answer, self._job)
-            else:
-                raise self._worker.nonsense(self._job)
-        yield from frames.rest()
-        self._warn(answer.warnings)
-        self._delivery = answer.delivery
-
-    def close(self) -> None:
-        """Give the process back; while it still decodes, stop it first."""
-        if self._given_back:
-            return
-        self._given_back = True
-        try:
-            self._stop()
-        except BaseException as error:
-            self._worker.kill()
-            if not isinstance(error, VideoError):
-                raise
-        finally:
-            self._videos.give_back(self._worker)
-
-    def _stop(self) -> None:
-        if self._worker.alive:
-            self._worker.ask(CloseFile())
-            job = Job(self._job.path, CLOSING_PATIENCE)
-            while not isinstance(self._worker.answer(job), Closed):
-                pass
-
-    def __enter__(self) -> _IsolatedReader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _make_room(self, answer: NeedsRoom) -> None:
-        if not 0 < answer.frame_bytes <= self._limits.max_pixels * 3:
-            raise self._worker.nonsense(self._job)
-        shape = RingShape.fitting(answer.frame_bytes)
-        self._worker.ring.resize(shape)
-        self._worker.ask(Room(shape))
-
-    def _taken(self, answer: Pictured, frames: _Gathered) -> Iterator[FrameBatch]:
-        self._warn(answer.warnings)
-        try:
-            picture = self._worker.ring.frame(answer.slot, answer.height, answer.width)
-            closed = [*frames.add(picture, answer)]
-        except (ValueError, OverflowError) as error:
-            raise self._worker.nonsense(self._job) from error
-        del picture
-        self._worker.ask(Taken(answer.slot))
-        yield from closed
-
-    def _warn(self, sentences: tuple[str, ...]) -> None:
-        for sentence in sentences:
-            LOGGER.warning("%s: %s", printable(self._job.path), sentence)
-        self._warnings += sentences
-
-
-class _Gathered:
-    """Frames copied out of the ring into batches, as `video.batching.Batcher` makes them."""
-
-    def __init__(self, size: int, time_base: Fraction) -> None:
-        self._size = size
-        self._time_base = time_base
-        self._data = np.empty((0, 0, 0, 3), np.uint8)
-        self._places: list[tuple[int, int, int]] = []
-
-    def add(self, picture: npt.NDArray[np.uint8], said: Pictured) -> Iterator[FrameBatch]:
-        """Copy one [H,W,3] frame; gives the batches that it closes or completes."""
-        if self._places and self._data.shape[1:] != picture.shape:
-            yield from self.rest()
-        if not self._places:
-            self._data = np.empty((self._size, *picture.shape), np.uint8)
-        self._data[len(self._places)] = picture
-        self._places.append((said.index, said.pts, said.shot))
-        if len(self._places) == self._size:
-            yield from self.rest()
-
-    def rest(self) -> Iterator[FrameBatch]:
-        """The frames not yet given, if any."""
-        if not self._places:
-            return
-        data = self._data[: len(self._places)]
-        index, pts, shot = np.array(self._places, np.int64).T.copy()
-        self._places = []
-        yield FrameBatch(data, index, pts, self._time_base, shot)
 
 
 def _absolute(path: Path) -> str:
