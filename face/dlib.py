@@ -8,19 +8,15 @@ What it was measured on is in `FACTS`. Its cosines are high throughout: equal er
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
 from face.align import DLIB_SIDE
+from face.dlib_network import read_network
+from face.encoder import TorchEmbedder
 from face.errors import FaceError
-from face.facts import EmbedderFacts, PairsMeasured, WithFacts
-from face.types import Alignment, CropSpec, FaceCrops, IdentityEmbeddings
-
-# Crops that pass the network at once, which bounds its memory.
-CROPS_PER_BATCH = 32
-
+from face.facts import EmbedderFacts, PairsMeasured
+from face.types import Alignment, CropSpec
 
 FACTS = {
     "dlib": EmbedderFacts(
@@ -49,34 +45,11 @@ FACTS = {
 }
 
 
-class DlibEmbedder(WithFacts):
-    """dlib's network; make one with `load`. It runs on the CPU whatever the device of the crops."""
-
-    def __init__(self, facts: EmbedderFacts, network: Any, device: torch.device) -> None:
-        super().__init__(facts)
-        self._network = network
-        self._device = device
-
-    def embed(self, crops: FaceCrops) -> IdentityEmbeddings:
-        """[N,128] vectors, raw, on the embedder's device; ValueError for crops by another spec."""
-        self.check(crops)
-        images = crops.data.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        vectors = np.zeros((len(images), self.dimension), np.float32)
-        for start in range(0, len(images), CROPS_PER_BATCH):
-            batch = list(images[start : start + CROPS_PER_BATCH])
-            vectors[start : start + len(batch)] = self._network.compute_face_descriptor(batch)
-        return IdentityEmbeddings(torch.from_numpy(vectors).to(self._device), self.name)
-
-
-def load(path: Path, *, name: str, device: torch.device) -> DlibEmbedder:
+def load(path: Path, *, name: str, device: torch.device) -> TorchEmbedder:
     """The embedder of `dlib_face_recognition_resnet_model_v1.dat`; FaceError when it cannot be loaded."""
     try:
-        import dlib
-    except ImportError as error:
-        raise FaceError(f"dlib cannot be imported ({error}): pip install dlib-bin") from error
-
-    try:
-        network = dlib.face_recognition_model_v1(str(path))
-    except RuntimeError as error:
-        raise FaceError(f"{path}: dlib cannot load it ({error}); fetch the weight again") from error
-    return DlibEmbedder(FACTS[name], network, device)
+        network = read_network(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise FaceError(f"{path}: not dlib's network ({error}); fetch the weight again") from error
+    # The network takes the pixels as they are.
+    return TorchEmbedder(FACTS[name], network.to(device), device=device, mean=0.0, scale=1.0)

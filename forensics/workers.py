@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 import torch
 
-# Each has a chunk in memory. What runs in order beside them, dlib's network above all, keeps no more busy.
+# For each, a chunk waits in memory; and decoding, which is one process, keeps hardly more of them busy.
 MOST_WORKERS = 8
 
 Item = TypeVar("Item")
