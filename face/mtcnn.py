@@ -18,6 +18,7 @@ import torch
 
 from face.detect import DetectSettings
 from face.errors import FaceError
+from face.mtcnn_cascade import PNET_WINDOW_PIXELS, find_faces
 from face.pooling import with_split_pools
 from face.search import check_frames, joined, kept, shrunk
 from face.types import FaceDetections
@@ -28,16 +29,12 @@ MODEL_FILES = (
     ("rnet.pt", "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86"),
     ("onet.pt", "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d"),
 )
-# Thresholds of the three stages and the pyramid's step, as the paper's authors and facenet-pytorch set them.
-STAGE_THRESHOLDS = (0.6, 0.7, 0.7)
-PYRAMID_FACTOR = 0.709
 # 99 % of 299 faces of LFW got 0.96 and more; what got 0.7 to 0.85 in video was mostly texture.
 MIN_CONFIDENCE = 0.9
-# The window of the first network. A smaller face would make MTCNN enlarge the frame, which finds textures.
-PNET_WINDOW_PIXELS = 12
 # Frames searched together. It bounds the memory, and it is fixed because the size of a batch changes the
-# last bits of its results: chunks that are multiples of it give a video the same results.
-FRAMES_PER_BATCH = 8
+# last bits of its results: chunks that are multiples of it give a video the same results. What two frames
+# need fits into a processor's caches; eight took a third longer each.
+FRAMES_PER_BATCH = {"cpu": 2, "cuda": 8}
 
 
 class Mtcnn:
@@ -63,36 +60,29 @@ class Mtcnn:
         """
         check_frames(frames)
         found: list[FaceDetections] = []
-        for start in range(0, len(frames), FRAMES_PER_BATCH):
-            found.extend(self._search(frames[start : start + FRAMES_PER_BATCH], start))
+        step = FRAMES_PER_BATCH[self._device.type]
+        for start in range(0, len(frames), step):
+            found.extend(self._search(frames[start : start + step], start))
         return joined(found)
 
     def _search(self, frames: npt.NDArray[np.uint8], start: int) -> Iterator[FaceDetections]:
         """The faces of each frame of a batch whose first frame is number `start` of the chunk."""
-        # MTCNN.detect wraps this function for images that it also crops; the smallest face can only be
-        # given for each call here.
-        from facenet_pytorch.models.utils.detect_face import detect_face
-
         height, width = frames.shape[1:3]
         scale = min(1.0, self._settings.longest_side_pixels / max(height, width, 1))
+        # A smaller face would make MTCNN enlarge the frame, which finds textures.
         min_face_pixels = max(self._settings.min_face_pixels * scale, PNET_WINDOW_PIXELS)
-        # facenet-pytorch fails on an empty list of scales where the smallest face does not fit.
+        # Where the smallest face does not fit, there is no scale to search at.
         if min(height, width) * scale <= min_face_pixels:
             return
         searched = np.stack([shrunk(frame, self._settings.longest_side_pixels) for frame in frames])
         to_full = np.array([width / searched.shape[2], height / searched.shape[1]], np.float32)
-        with torch.inference_mode():
-            boxes, landmarks = detect_face(
-                searched, min_face_pixels, *self._networks, STAGE_THRESHOLDS, PYRAMID_FACTOR, self._device
-            )
+        found = find_faces(searched, self._networks, min_face_pixels=min_face_pixels, device=self._device)
         for position in range(len(frames)):
-            # Both come as object arrays; a row of boxes is x0, y0, x1, y1, confidence.
-            rows = np.asarray(boxes[position], np.float32).reshape(-1, 5)
-            points = np.asarray(landmarks[position], np.float32).reshape(-1, 5, 2)
+            own = found.frame == position
             yield kept(
-                rows[:, :4] * np.tile(to_full, 2),
-                points * to_full,
-                rows[:, 4],
+                found.boxes[own] * np.tile(to_full, 2),
+                found.landmarks[own] * to_full,
+                found.confidence[own],
                 frame=start + position,
                 settings=self._settings,
                 min_confidence=MIN_CONFIDENCE,

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from face.errors import FaceError
+from face.onednn import with_onednn_products
 
 Network = TypeVar("Network", bound=torch.nn.Module)
 
@@ -52,7 +53,7 @@ def load_network(
         raise FaceError(f"{path}: not the weights of {title}: {_some(differing)} differ; {_remedy(title)}")
     state = {name: tensor.to(wanted[name].dtype) for name, tensor in state.items()}
     network.load_state_dict(state, strict=True, assign=True)
-    return network.eval().requires_grad_(False).to(device)
+    return with_onednn_products(network.eval().requires_grad_(False).to(device))
 
 
 def _remedy(title: str) -> str:

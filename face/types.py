@@ -43,6 +43,10 @@ class FaceDetections:
             self.boxes_xyxy[faces], self.landmarks[faces], self.confidence[faces], self.frame[faces]
         )
 
+    def moved(self, frames: int) -> FaceDetections:
+        """The same faces so many frames later in their chunk, or earlier."""
+        return replace(self, frame=self.frame + frames)
+
     @property
     def finite(self) -> npt.NDArray[np.bool_]:
         """[N]: whose box, landmarks and confidence are all numbers, none NaN or infinite."""

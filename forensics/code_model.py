@@ -14,6 +14,7 @@ import torch
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 
+from face.onednn import with_onednn_products
 from weights.errors import CorruptWeightsError
 
 ARCHITECTURE = "vit_tiny_patch16_224"
@@ -56,7 +57,7 @@ def build_vit(state: Mapping[str, torch.Tensor]) -> nn.Module:
         vit.load_state_dict(to_timm(state), strict=True, assign=True)
     except RuntimeError as error:
         raise CorruptWeightsError(f"not CoDE's ViT-Tiny: {' '.join(str(error).split())}") from error
-    return vit.eval().requires_grad_(False)
+    return with_onednn_products(vit.eval().requires_grad_(False))
 
 
 def to_timm(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

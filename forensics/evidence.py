@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -59,11 +59,10 @@ class Evidence:
         if (first, last) == (0, len(self.batch)):
             return self
         faces = slice(*np.searchsorted(self.detections.frame, (first, last)).tolist())
-        own = self.detections.chosen(faces)
         return Evidence(
             frames=self.frames[first:last],
             batch=self.batch.part(first, last),
-            detections=replace(own, frame=own.frame - first),
+            detections=self.detections.chosen(faces).moved(-first),
             quality=self.quality.chosen(faces),
             track=self.track[faces],
             identities={

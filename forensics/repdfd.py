@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
+from face.onednn import with_onednn_products
 from face.types import CropSpec
 from forensics.face2text import (
     FAKE_PROMPT,
@@ -250,7 +251,7 @@ def build_image_tower(backbone: str, state: Mapping[str, torch.Tensor]) -> nn.Mo
     except RuntimeError as error:
         first_line = str(error).splitlines()[0]
         raise CorruptWeightsError(f"not the image tower of {backbone}: {first_line}") from error
-    return tower.eval().requires_grad_(False)
+    return with_onednn_products(tower.eval().requires_grad_(False))
 
 
 def save_checkpoint(model: RepDFD, config: RepDFDConfig, path: Path) -> None:

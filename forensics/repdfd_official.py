@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from face.onednn import with_onednn_products
 from forensics.face2text import Face2Text, PromptMode
 from forensics.repdfd import RepDFD
 from forensics.reprogram import BorderReprogram
@@ -34,6 +35,7 @@ def build_clip(backbone: str, state: Mapping[str, torch.Tensor]) -> Any:
     except RuntimeError as error:
         first_line = str(error).splitlines()[0]
         raise CorruptWeightsError(f"not the CLIP {backbone}: {first_line}") from error
+    with_onednn_products(clip.visual)
     return clip.eval().requires_grad_(False)
 
 

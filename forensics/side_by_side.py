@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+import torch
+
 from face.manual import ManualFaces
+from face.search import joined as joined_detections
 from face.track import Tracker
 from face.types import FaceDetections
 from forensics.detector import Detector
@@ -48,11 +51,11 @@ def evidence_ahead(
     front = models.front
 
     def search(batch: FrameBatch) -> Callable[[], FaceDetections]:
-        return workers.start(front.detector.detect, batch.data)
+        return _search_started(front, batch, workers)
 
     def score(evidence: Evidence) -> Scoring:
         return {
-            name: _started(detector, evidence, workers)
+            name: _scoring_started(detector, evidence, workers)
             for name, detector in models.detectors.items()
             if name not in failures and sizes.fits(name, len(evidence.batch))
         }
@@ -65,15 +68,26 @@ def evidence_ahead(
     return ahead(gathered, score, depth=workers.count)
 
 
-def _started(detector: Detector, evidence: Evidence, workers: Workers) -> Callable[[], FrameScores]:
-    """The scoring of the evidence, begun, on a CPU in parts that the workers share."""
-    frames = len(evidence.batch)
-    step = FRAMES_IN_PART if evidence.frames.device.type == "cpu" else frames
+def _search_started(front: FrontHalf, batch: FrameBatch, workers: Workers) -> Callable[[], FaceDetections]:
+    """The search for faces in the batch, begun, on a CPU in parts that the workers share."""
     waits = [
-        workers.start(detector.score, evidence.part(first, min(first + step, frames)))
-        for first in range(0, frames, step)
+        (first, workers.start(front.detector.detect, batch.data[first:last]))
+        for first, last in _parts(len(batch), front.device)
     ]
+    return lambda: joined_detections([wait().moved(first) for first, wait in waits])
+
+
+def _scoring_started(detector: Detector, evidence: Evidence, workers: Workers) -> Callable[[], FrameScores]:
+    """The scoring of the evidence, begun in the same way."""
+    parts = _parts(len(evidence.batch), evidence.frames.device)
+    waits = [workers.start(detector.score, evidence.part(first, last)) for first, last in parts]
     return lambda: joined([wait() for wait in waits])
+
+
+def _parts(frames: int, device: torch.device) -> list[tuple[int, int]]:
+    """The first and the last, not included, of the frames that a worker takes at once."""
+    step = FRAMES_IN_PART if device.type == "cpu" else frames
+    return [(first, min(first + step, frames)) for first in range(0, frames, step)]
 
 
 def _gathered(

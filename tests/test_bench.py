@@ -8,20 +8,26 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from command_line import assert_refused, run
+from skimage.data import astronaut
 from stubs import StubDetector, WholeFrameStub, stub_models
 from tiny import tiny_clip_config
 from tiny_towers import Colours
 
+from face.detect import DetectSettings, load_detector
+from face.onednn import OneDnnLinear
 from forensics.backbones import BACKBONES
+from forensics.bench import shipped
 from forensics.bench.clip import ClipPlan, make_clip
 from forensics.bench.meter import Cost, PeakMemory
-from forensics.bench.plain_loop import run_plain_loop, whole_context_features
+from forensics.bench.plain_loop import PlainLoop, whole_context_features
 from forensics.bench.random_model import with_random_repdfd
 from forensics.bench.result import BenchResult, StageFigures, bound_seconds, median_ratio
 from forensics.bench.run import run_bench
+from forensics.bench.shipped import ShippedMtcnn, as_shipped
 from forensics.cli.bench_table import print_bench
 from forensics.detector import Precision
 from forensics.detectors.repdfd import RepDFDDetector
@@ -30,6 +36,8 @@ from forensics.models import Models
 from forensics.pipeline import analyze_video
 from forensics.settings import AnalysisSettings
 from video.probe import probe
+from weights.results import WeightFile
+from weights.store import Store
 
 CPU = torch.device("cpu")
 SETTINGS = AnalysisSettings(detectors=("a",), device="cpu", chunk_frames=4, precision=Precision.BF16)
@@ -45,7 +53,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def result(clip: Path) -> BenchResult:
     models = stub_models(StubDetector("a", float), WholeFrameStub("w", [0.5]))
-    return run_bench(clip, SETTINGS, lambda settings: models, repeats=2, made=True)
+    return run_bench(
+        clip, SETTINGS, lambda chosen: models, load_shipped=lambda chosen: models, repeats=2, made=True
+    )
 
 
 def test_on_a_cpu_the_bound_is_all_processor_time_over_the_cores() -> None:
@@ -163,21 +173,48 @@ def random_models(monkeypatch: pytest.MonkeyPatch) -> Models:
     return with_random_repdfd(stubs, "vit-b32", AnalysisSettings(device="cpu"))
 
 
+def repdfd(models: Models) -> RepDFDDetector:
+    detector = models.detectors["repdfd"]
+    assert isinstance(detector, RepDFDDetector)
+    return detector
+
+
 def test_the_plain_loop_gives_the_scores_of_the_analysis(clip: Path, random_models: Models) -> None:
     settings = AnalysisSettings(device="cpu", pictures=False)
-    detector = random_models.detectors["repdfd"]
-    assert isinstance(detector, RepDFDDetector)
     report = analyze_video(clip, random_models, settings)
     expected = [face.scores[0].score for face in report.faces]
     assert len(expected) == 8
-    assert run_plain_loop(clip, random_models.front, detector, settings) == pytest.approx(expected, abs=1e-3)
+    loop = PlainLoop(random_models.front, repdfd(random_models), settings)
+    assert loop.run(clip) == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_loop_runs_each_network_by_its_own_package(
+    random_models: Models, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fetched = WeightFile("dlib", tmp_path / "dlib.dat", "0" * 64, "CC0", True, "as given", "a test")
+    monkeypatch.setattr(Store, "fetch", lambda store, name: fetched)
+    monkeypatch.setattr(shipped, "ShippedDlib", lambda path, device: path)
+    settings = AnalysisSettings(device="cpu")
+    front = replace(random_models.front, detector=load_detector(device=CPU))
+    models = as_shipped(replace(random_models, front=front), settings, Store(tmp_path, offline=True))
+    assert isinstance(models.front.detector, ShippedMtcnn)
+    assert models.front.embedders == [fetched.path]
+    assert not any(isinstance(module, OneDnnLinear) for module in repdfd(models).model.modules())
+
+
+def test_the_loop_s_face_detector_finds_what_the_analysis_finds() -> None:
+    frames = np.stack([astronaut(), np.zeros_like(astronaut())])
+    settings = DetectSettings(longest_side_pixels=400)
+    found = ShippedMtcnn(settings, CPU).detect(frames)
+    expected = load_detector(device=CPU, settings=settings).detect(frames)
+    assert found.frame.tolist() == expected.frame.tolist() == [0]
+    np.testing.assert_allclose(found.boxes_xyxy, expected.boxes_xyxy, atol=1e-3)
+    np.testing.assert_allclose(found.landmarks, expected.landmarks, atol=1e-3)
 
 
 def test_all_77_tokens_give_the_features_of_those_in_use(random_models: Models) -> None:
-    detector = random_models.detectors["repdfd"]
-    assert isinstance(detector, RepDFDDetector)
     identity = torch.randn(1, 128, generator=torch.Generator().manual_seed(3))
-    text = detector.model.face2text
+    text = repdfd(random_models).model.face2text
     with torch.inference_mode():
         torch.testing.assert_close(whole_context_features(text, identity), text(identity))
 
@@ -186,7 +223,9 @@ def test_the_towers_are_timed_apart_and_the_loop_in_both_precisions(
     clip: Path, random_models: Models
 ) -> None:
     settings = AnalysisSettings(device="cpu", precision=Precision.BF16, pictures=False)
-    result = run_bench(clip, settings, lambda chosen: random_models, repeats=1)
+    result = run_bench(
+        clip, settings, lambda chosen: random_models, load_shipped=lambda chosen: random_models, repeats=1
+    )
     assert {"text", "image tower"} <= {stage.name for stage in result.stages}
     assert [loop.precision for loop in result.plain_loops] == ["bf16", "fp32"]
     for loop in result.plain_loops:

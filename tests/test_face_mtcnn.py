@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from facenet_pytorch import MTCNN
 from skimage.data import astronaut
 
 from face import mtcnn
@@ -65,7 +66,7 @@ def test_picture_of_six_has_six(detector: FaceDetector) -> None:
 def test_order_is_by_frame_then_confidence_over_batches(detector: FaceDetector) -> None:
     picture = cv2.resize(six_faces(), (640, 443), interpolation=cv2.INTER_AREA).astype(np.uint8)
     blank = np.zeros_like(picture)
-    count = mtcnn.FRAMES_PER_BATCH + 2
+    count = 5 * mtcnn.FRAMES_PER_BATCH["cpu"] + 2
     frames = np.stack([blank, picture, *[blank] * (count - 3), picture])
     found = detector.detect(frames)
     assert found.frame.tolist() == [1] * 6 + [count - 1] * 6
@@ -73,6 +74,20 @@ def test_order_is_by_frame_then_confidence_over_batches(detector: FaceDetector) 
         assert (np.diff(found.confidence[found.frame == frame]) <= 0).all()
     again = detector.detect(frames)
     np.testing.assert_array_equal(found.boxes_xyxy, again.boxes_xyxy)
+
+
+def test_faces_are_those_of_facenet_pytorch_itself() -> None:
+    picture = cv2.resize(six_faces(), (640, 443), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    theirs = MTCNN(min_face_size=40, select_largest=False, device=CPU)
+    boxes, confidence, landmarks = (
+        each.astype(np.float32) for each in theirs.detect(picture, landmarks=True)
+    )
+    large = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) >= 40
+    found = load_detector(device=CPU, settings=DetectSettings(min_confidence=0.0)).detect(picture[None])
+    assert len(found) == large.sum() >= 6
+    np.testing.assert_allclose(found.boxes_xyxy, boxes[large], atol=1e-3)
+    np.testing.assert_allclose(found.landmarks, landmarks[large], atol=1e-3)
+    np.testing.assert_allclose(found.confidence, confidence[large], atol=1e-5)
 
 
 @pytest.mark.parametrize(

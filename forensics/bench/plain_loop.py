@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -20,34 +21,40 @@ from video.reader import open_video
 CONTEXT_TOKENS = 77
 
 
-def run_plain_loop(
-    path: Path, front: FrontHalf, detector: RepDFDDetector, settings: AnalysisSettings
-) -> list[float]:
-    """The score of every face that is found in the sampled frames; nothing else is kept or reported.
+@dataclass(frozen=True)
+class PlainLoop:
+    """RepDFD on every face of every sampled frame."""
 
-    A frame is decoded, searched, cropped, embedded and scored before the next one is touched: one picture a
-    call, each prompt in all of its 77 tokens anew for every face, with the threads that torch takes by
-    itself. The scores are those of the analysis but for rounding.
-    """
-    scores = []
-    with open_video(path, sampling=settings.sampling, backend=settings.backend) as reader:
-        for batch in reader.batches(1):
-            frames = torch.from_numpy(batch.data).to(front.device)
-            found = front.detector.detect(batch.data)
-            for number in range(len(found)):
-                scores.append(_score(frames, found.chosen(slice(number, number + 1)), front, detector))
-    return scores
+    front: FrontHalf
+    detector: RepDFDDetector
+    settings: AnalysisSettings
 
+    def run(self, path: Path) -> list[float]:
+        """The score of every face that is found in the sampled frames; nothing else is kept or reported.
 
-def _score(frames: torch.Tensor, face: FaceDetections, front: FrontHalf, detector: RepDFDDetector) -> float:
-    identity = torch.zeros(1, 0, device=front.device)
-    for embedder in front.embedders:
-        if embedder.name == detector.embedder:
-            identity = embedder.embed(make_crops(frames, face, embedder.spec)).data
-    with torch.inference_mode():
-        image = detector.model.image_features(make_crops(frames, face, detector.crop).data)
-        text = whole_context_features(detector.model.face2text, identity)
-        return float(fake_logit(detector.model.compare(image, text).double()))
+        A frame is decoded, searched, cropped, embedded and scored before the next one is touched: one
+        picture a call, each prompt in all of its 77 tokens anew for every face, with the threads that torch
+        takes by itself. The scores are those of the analysis but for rounding.
+        """
+        scores = []
+        with open_video(path, sampling=self.settings.sampling, backend=self.settings.backend) as reader:
+            for batch in reader.batches(1):
+                frames = torch.from_numpy(batch.data).to(self.front.device)
+                found = self.front.detector.detect(batch.data)
+                for number in range(len(found)):
+                    scores.append(self._score(frames, found.chosen(slice(number, number + 1))))
+        return scores
+
+    def _score(self, frames: torch.Tensor, face: FaceDetections) -> float:
+        model = self.detector.model
+        identity = torch.zeros(1, 0, device=self.front.device)
+        for embedder in self.front.embedders:
+            if embedder.name == self.detector.embedder:
+                identity = embedder.embed(make_crops(frames, face, embedder.spec)).data
+        with torch.inference_mode():
+            image = model.image_features(make_crops(frames, face, self.detector.crop).data)
+            text = whole_context_features(model.face2text, identity)
+            return float(fake_logit(model.compare(image, text).double()))
 
 
 def whole_context_features(text: Face2Text, identity: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from face.embed import embedder_facts
+from face.onednn import with_onednn_products
 from face.types import CropSpec
 from forensics.backbones import BACKBONES
 from forensics.detectors.repdfd import RepDFDDetector, Setup
@@ -47,7 +48,7 @@ def with_random_repdfd(models: Models, backbone: str, settings: AnalysisSettings
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         clip = CLIP(**open_clip.get_model_config(chosen.architecture)).eval().requires_grad_(False)
-        model = build(config, clip.visual, clip=clip).eval()
+        model = build(config, with_onednn_products(clip.visual), clip=clip).eval()
     model.image_tower.to(settings.precision.dtype)
     setup = Setup(config.crop, embedder, PromptMode.FACE, Thresholds(0.0, 0.0, "random weights"), _NOTE)
     detector = RepDFDDetector(model.to(models.device), setup, (), load_options(settings, "repdfd"))

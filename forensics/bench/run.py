@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from typing import cast
 
 import torch
 
 from forensics.bench.machine import cores, machine_facts
 from forensics.bench.meter import Cost, PeakMemory
-from forensics.bench.plain_loop import run_plain_loop
+from forensics.bench.plain_loop import PlainLoop
 from forensics.bench.result import (
     BenchResult,
     ClipFacts,
@@ -61,16 +60,17 @@ def run_bench(
     settings: AnalysisSettings,
     load: LoadModels,
     *,
+    load_shipped: LoadModels | None = None,
     repeats: int = 3,
     made: bool = False,
-    plain_loop: bool = True,
     announce: Announce = say_nothing,
 ) -> BenchResult:
     """Time an analysis of `clip` with `settings`; `made` says whether the bench made the clip.
 
     The whole, the stages alone (in one thread) and the plain loop take turns, so that what else the machine
-    does falls on all of them. The loop runs at the precision of the settings and, if that is another, in
-    fp32, as published; without RepDFD among the detectors there is none. Raises as `analyze_video` does.
+    does falls on all of them. The loop runs with the models that `load_shipped` gives, at the precision of
+    the settings and, if that is another, in fp32, as published; without it, or without RepDFD among the
+    detectors, there is none. Raises as `analyze_video` does.
     """
     models = load(settings)
     machine = machine_facts(models.device)
@@ -78,8 +78,8 @@ def run_bench(
     memory = PeakMemory()
     with memory.watched():
         report = analyze_video(clip, models, settings)
-    looped = _looped(settings, models, load) if plain_loop else {}
-    turns = _Turns(report, memory.mib, loops={precision: [] for precision in looped})
+    loops = {} if load_shipped is None else _plain_loops(settings, load_shipped)
+    turns = _Turns(report, memory.mib, loops={precision: [] for precision in loops})
     for turn in range(1, repeats + 1):
         announce(f"the whole, {turn} of {repeats}")
         turns.whole.append(Cost())
@@ -88,23 +88,23 @@ def run_bench(
         announce(f"the stages, {turn} of {repeats}")
         with _one_thread():
             turns.stages.append(run_stages(clip, models, settings, turns.report))
-        for precision, with_precision in looped.items():
+        for precision, loop in loops.items():
             announce(f"the plain loop in {precision.value}, {turn} of {repeats}")
             turns.loops[precision].append(Cost())
-            detector = cast(RepDFDDetector, with_precision.detectors["repdfd"])
             with turns.loops[precision][-1].measured(models.device):
-                run_plain_loop(clip, with_precision.front, detector, settings)
+                loop.run(clip)
     return _result(settings, turns, models, machine, ClipFacts.of(turns.report, made=made))
 
 
-def _looped(settings: AnalysisSettings, models: Models, load: LoadModels) -> dict[Precision, Models]:
-    """The models of each plain loop."""
-    if not isinstance(models.detectors.get("repdfd"), RepDFDDetector):
-        return {}
-    looped = {settings.precision: models}
-    if settings.precision is not Precision.FP32:
-        looped[Precision.FP32] = load(replace(settings, precision=Precision.FP32))
-    return looped
+def _plain_loops(settings: AnalysisSettings, load_shipped: LoadModels) -> dict[Precision, PlainLoop]:
+    """The loop in each precision, with models of its own; none for settings without RepDFD."""
+    loops = {}
+    for precision in dict.fromkeys((settings.precision, Precision.FP32)):
+        models = load_shipped(replace(settings, precision=precision))
+        detector = models.detectors.get("repdfd")
+        if isinstance(detector, RepDFDDetector):
+            loops[precision] = PlainLoop(models.front, detector, settings)
+    return loops
 
 
 @contextmanager

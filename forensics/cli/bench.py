@@ -70,10 +70,12 @@ def bench_command(
 ) -> None:
     """Time the analysis of CLIP, or of a clip made for it: each stage alone, the whole, and a plain loop.
 
-    The plain loop does the same frame by frame, one picture at a time and with every prompt in full length,
-    in the shape of published code. All take turns and the medians count.
+    The plain loop scores the same faces frame by frame, in the shape of published code: one picture a call,
+    every prompt in full length, each network run by the package that it comes from, and no report. All take
+    turns and the medians count.
     """
     from forensics.bench.run import run_bench
+    from forensics.bench.shipped import as_shipped
     from forensics.whole_file import whole_file
     from weights.store import Store
 
@@ -82,16 +84,17 @@ def bench_command(
     if place is not None:
         _check_place(place, clip)
     plan = _plan(size, seconds, faces)
-    load = _loader(Store(cache_dir, offline=offline), random_weights)
+    store = Store(cache_dir, offline=offline)
+    load = _loader(store, random_weights)
     with TemporaryDirectory() as folder:
         path = _made(Path(folder), plan) if clip is None else _there(clip)
         result = run_bench(
             path,
             settings,
             load,
+            load_shipped=None if no_loop else lambda chosen: as_shipped(load(chosen), chosen, store),
             repeats=repeats,
             made=clip is None,
-            plain_loop=not no_loop,
             announce=lambda what: click.echo(f"{what} ...", err=True),
         )
     if place is not None:

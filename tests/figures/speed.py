@@ -16,6 +16,7 @@ from forensics.bench.clip import ClipPlan, make_clip
 from forensics.bench.random_model import with_random_repdfd
 from forensics.bench.result import BenchResult
 from forensics.bench.run import run_bench
+from forensics.bench.shipped import as_shipped
 from forensics.detector import Precision
 from forensics.models import Models, load_models
 from forensics.settings import AnalysisSettings
@@ -76,15 +77,21 @@ HEADINGS = (
 )
 
 
-def measured(row: Row, clip: Path, *, repeats: int, loop: bool) -> BenchResult:
+def measured(row: Row, clip: Path, *, device: str, repeats: int, loop: bool) -> BenchResult:
     """The bench's figures of one row."""
-    settings = AnalysisSettings(chunk_frames=row.chunk_frames, precision=row.precision, device="cpu")
+    settings = AnalysisSettings(chunk_frames=row.chunk_frames, precision=row.precision, device=device)
+    store = Store()
 
     def load(chosen: AnalysisSettings) -> Models:
-        models = load_models(chosen, Store())
+        models = load_models(chosen, store)
         return models if row.model == STARTER else with_random_repdfd(models, row.model, chosen)
 
-    return run_bench(clip, settings, load, repeats=repeats, made=True, plain_loop=loop)
+    def load_shipped(chosen: AnalysisSettings) -> Models:
+        return as_shipped(load(chosen), chosen, store)
+
+    return run_bench(
+        clip, settings, load, load_shipped=load_shipped if loop else None, repeats=repeats, made=True
+    )
 
 
 def cells(row: Row, result: BenchResult) -> tuple[str, ...]:
@@ -107,7 +114,8 @@ def cells(row: Row, result: BenchResult) -> tuple[str, ...]:
 @click.command()
 @click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option("--quick", is_flag=True, help="Only the rows of the targets, on clips of 10 seconds.")
-def main(repeats: int, quick: bool) -> None:
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+def main(repeats: int, quick: bool, device: str) -> None:
     """Print the table as Markdown, row by row."""
     rows = [replace(row, seconds=10) for row in TARGETS] if quick else [*TARGETS, *VARIATIONS]
     click.echo(f"| {' | '.join(HEADINGS)} |")
@@ -118,7 +126,7 @@ def main(repeats: int, quick: bool) -> None:
             if not clip.exists():
                 make_clip(clip, row.plan)
             loop = quick or row in TARGETS
-            result = measured(row, clip, repeats=repeats if row in TARGETS or quick else 1, loop=loop)
+            result = measured(row, clip, device=device, repeats=repeats if loop else 1, loop=loop)
             click.echo(f"| {' | '.join(cells(row, result))} |")
 
 
