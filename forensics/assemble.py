@@ -15,15 +15,10 @@ from forensics.identity_drift import IdentitySeries, identity_series
 from forensics.identity_handover import Handover, handovers
 from forensics.reference import ReferencePerson
 from forensics.reference_finding import find_against_reference
-from forensics.report.model import (
-    DetectorRun,
-    FaceRow,
-    FrameRow,
-    IdentityFacts,
-    Person,
-    Status,
-)
+from forensics.report.people import IdentityFacts, Person
 from forensics.report.reference import ReferenceFinding
+from forensics.report.rows import FaceRow, FrameRow
+from forensics.report.verdict import DetectorRun, Status
 from forensics.sampled_frames import SampledFrames
 from forensics.scores import FrameScores, joined
 

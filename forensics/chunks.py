@@ -14,7 +14,7 @@ from forensics.detector import Detector
 from forensics.evidence import Evidence
 from forensics.memory import PartSizes
 from forensics.models import Models
-from forensics.report.model import DetectorScore, FaceRow, FrameRow
+from forensics.report.rows import DetectorScore, FaceRow, FrameRow
 from forensics.scores import FrameScores, joined
 
 LOGGER = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from torch.nn import functional
 from face.types import CropSpec
 from forensics.backbones import BACKBONES, Backbone
 from forensics.checked import first_fault
-from forensics.repdfd import OperatingPoint
+from forensics.repdfd_config import OperatingPoint
 from forensics.reprogram import BorderReprogram
 from forensics.whole_file import whole_file
 from weights.errors import CorruptWeightsError

@@ -14,7 +14,8 @@ from face.landmarks import LANDMARKS_WEIGHT, DenseLandmarks
 from face.landmarks import load as load_landmarks
 from forensics.detector import Detector, LoadOptions, Scope, detector_module
 from forensics.evidence import FrontHalf
-from forensics.report.model import DetectorRun, ModelFile, Status
+from forensics.report.model import ModelFile
+from forensics.report.verdict import DetectorRun, Status
 from forensics.settings import AnalysisSettings, choose_device
 from forensics.weights_option import is_for
 from weights.results import WeightFile

@@ -21,16 +21,9 @@ from forensics.progress import Progress, no_progress
 from forensics.reference import load_reference
 from forensics.report.facts import NO_CASE, CaseFacts, storable
 from forensics.report.heatmaps import HeatmapKeeper
-from forensics.report.model import (
-    CALIBRATION_NOTE,
-    SCHEMA_VERSION,
-    DetectorRun,
-    EvidenceFacts,
-    Report,
-    Status,
-    conclude,
-)
+from forensics.report.model import CALIBRATION_NOTE, SCHEMA_VERSION, EvidenceFacts, Report
 from forensics.report.pictures import PictureKeeper
+from forensics.report.verdict import DetectorRun, Status, conclude
 from forensics.run_facts import RunClock, tool_version
 from forensics.settings import AnalysisSettings
 from forensics.side_by_side import evidence_ahead

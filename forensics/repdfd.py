@@ -1,21 +1,15 @@
-"""The RepDFD model: a frozen CLIP, its border and its Face2Text, with the checkpoint that carries them."""
+"""The RepDFD model: a frozen CLIP, its border and its Face2Text."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
 from face.onednn import with_onednn_products
-from face.types import CropSpec
 from forensics.face2text import (
     FAKE_PROMPT,
     FIXED_FAKE_PROMPT,
@@ -25,102 +19,15 @@ from forensics.face2text import (
     PromptMode,
     tokens_in_use,
 )
+from forensics.repdfd_config import RepDFDConfig
 from forensics.reprogram import BorderReprogram
-from forensics.whole_file import whole_file
 from weights.errors import CorruptWeightsError
 
-CONFIG_KEY = "repdfd"
 # The official training clamps the logit scale to [0, ln 100].
 MAX_LOGIT_SCALE = 4.6052
-# The remedy for a checkpoint that cannot be used.
-TRAIN_AGAIN = "train it again, or name starter or official"
-# In the place of an identity encoder's name: the prompt speaks of nobody.
-NO_EMBEDDER = "none"
 # How the names of the image tower begin in open_clip's whole CLIP.
 _IN_CLIP = "visual."
 _IMAGE_TOWER, _TEXT_TOWER = "image_tower.", "face2text.tower."
-
-
-@dataclass(frozen=True)
-class TextConfig:
-    """The shape of a starter's small text tower, and the CLIP token ids whose rows it holds."""
-
-    width: int
-    heads: int
-    layers: int
-    vocabulary: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """Mean logits of a track between which nothing is claimed, and how they were chosen."""
-
-    cue_logit: float
-    clear_logit: float
-    source: str
-
-
-@dataclass(frozen=True)
-class RepDFDConfig:
-    """Everything besides tensors that a RepDFD checkpoint fixes: weights and preprocessing in one record.
-
-    With `generated_prompt` the model has a third prompt, for wholly generated faces. Without `text` its text
-    tower is the one of the CLIP in `image_weights`, frozen as published. The embedder may be `NO_EMBEDDER`,
-    of identities with no values.
-    """
-
-    backbone: str
-    image_weights: str
-    embedder: str
-    embedding_width: int
-    crop: CropSpec
-    face_pixels: int
-    canvas_pixels: int
-    prompt: PromptMode
-    text: TextConfig | None
-    operating_point: OperatingPoint
-    training: str
-    # Checkpoints made before there was a choice have the two published prompts.
-    generated_prompt: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 < self.face_pixels <= self.canvas_pixels:
-            raise ValueError(f"a face of {self.face_pixels} px in a canvas of {self.canvas_pixels} px")
-        if (self.embedder == NO_EMBEDDER) != (self.embedding_width == 0):
-            raise ValueError(f"identities of {self.embedding_width} values from {self.embedder}")
-        if self.embedder == NO_EMBEDDER and self.prompt is not PromptMode.FIXED:
-            raise ValueError(f"the {self.prompt.value} prompt needs an identity encoder")
-
-    @property
-    def identity_encoder(self) -> str | None:
-        """The encoder whose identities the prompt is given, if any."""
-        return None if self.embedder == NO_EMBEDDER else self.embedder
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @staticmethod
-    def from_json(text: str) -> RepDFDConfig:
-        """Raises ValueError, TypeError, KeyError or AttributeError for a record of another form."""
-        fields: dict[str, Any] = json.loads(text)
-        small = fields["text"]
-        if small is not None:
-            small = TextConfig(vocabulary=tuple(small.pop("vocabulary")), **small)
-        return RepDFDConfig(
-            **{
-                **fields,
-                "crop": CropSpec(**{**fields["crop"], "alignment": _alignment(fields["crop"])}),
-                "prompt": PromptMode(fields["prompt"]),
-                "text": small,
-                "operating_point": OperatingPoint(**fields["operating_point"]),
-            }
-        )
-
-
-def _alignment(crop: Mapping[str, Any]) -> Any:
-    from face.types import Alignment
-
-    return Alignment(crop["alignment"])
 
 
 class RepDFD(nn.Module):
@@ -252,61 +159,3 @@ def build_image_tower(backbone: str, state: Mapping[str, torch.Tensor]) -> nn.Mo
         first_line = str(error).splitlines()[0]
         raise CorruptWeightsError(f"not the image tower of {backbone}: {first_line}") from error
     return with_onednn_products(tower.eval().requires_grad_(False))
-
-
-def save_checkpoint(model: RepDFD, config: RepDFDConfig, path: Path) -> None:
-    """Write the learnt parts and their configuration as one safetensors file. Raises OutputError."""
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.learnt_state().items()}
-    with whole_file(path) as partial:
-        save_file(tensors, partial, metadata={CONFIG_KEY: config.to_json()})
-
-
-def read_config(path: Path) -> RepDFDConfig:
-    """The configuration in a checkpoint. Raises CorruptWeightsError when there is none of this form."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(CONFIG_KEY)
-    except SafetensorError as error:
-        raise CorruptWeightsError(f"{path}: not a safetensors file ({error}); {TRAIN_AGAIN}") from error
-    if text is None:
-        raise CorruptWeightsError(f"{path}: not a RepDFD checkpoint of this tool; {TRAIN_AGAIN}")
-    try:
-        return RepDFDConfig.from_json(text)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CorruptWeightsError(
-            f"{path}: its configuration cannot be read ({error}); {TRAIN_AGAIN}"
-        ) from error
-
-
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The learnt parts in a checkpoint. Raises CorruptWeightsError for a file of another kind."""
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise CorruptWeightsError(f"{path}: not a safetensors file ({error}); {TRAIN_AGAIN}") from error
-
-
-def load_learnt(
-    model: RepDFD, tensors: Mapping[str, torch.Tensor], *, source: object = "RepDFD checkpoint"
-) -> RepDFD:
-    """Load the learnt parts into `model`; every key but the frozen towers' must be there, and no other.
-
-    Raises CorruptWeightsError, which names the `source`, for other keys or shapes, and for values that are
-    not finite.
-    """
-    try:
-        missing, unexpected = model.load_state_dict(dict(tensors), strict=False)
-    except RuntimeError as error:
-        cause = " ".join(str(error).split())
-        raise CorruptWeightsError(
-            f"{source}: not what its configuration says: {cause}; {TRAIN_AGAIN}"
-        ) from error
-    learnt = model.learnt_state()
-    missing = [key for key in missing if key in learnt]
-    if missing or unexpected:
-        raise CorruptWeightsError(
-            f"{source}: keys missing {missing}, keys unexpected {unexpected}; {TRAIN_AGAIN}"
-        )
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise CorruptWeightsError(f"{source}: it holds values that are not finite; {TRAIN_AGAIN}")
-    return model

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from forensics.face2text import PromptMode
-from forensics.repdfd import RepDFD, RepDFDConfig, build, build_image_tower
+from forensics.repdfd import RepDFD, build, build_image_tower
+from forensics.repdfd_config import RepDFDConfig
 from forensics.repdfd_official import build_clip
 
 

@@ -16,16 +16,10 @@ from stubs import StubDetector, stub_models
 
 from forensics.aggregate import find_in_track, find_in_video
 from forensics.pipeline import analyze_video
-from forensics.report.model import (
-    DetectorScore,
-    FacePicture,
-    FaceRow,
-    FrameRow,
-    Person,
-    Report,
-    conclude,
-    person_name,
-)
+from forensics.report.model import Report
+from forensics.report.people import Person, person_name
+from forensics.report.rows import DetectorScore, FacePicture, FaceRow, FrameRow
+from forensics.report.verdict import conclude
 from forensics.sampled_frames import SampledFrames
 from forensics.scores import Abstention, FrameScores, ScoreKind
 from forensics.settings import AnalysisSettings

@@ -35,7 +35,8 @@ from forensics.detector import LoadOptions
 from forensics.detectors import clip_linear
 from forensics.errors import ExitCode, ForensicsError
 from forensics.models import load_options
-from forensics.repdfd import OperatingPoint, read_config
+from forensics.repdfd_checkpoint import read_config
+from forensics.repdfd_config import OperatingPoint
 from forensics.reprogram import CLIP_MEAN, CLIP_STD
 from forensics.scores import ScoreKind
 from forensics.settings import AnalysisSettings

@@ -15,7 +15,8 @@ from forensics.attribution import blurred, integrated_gradients, patch_heat
 from forensics.detector import Explains, FaceInputs, LoadOptions
 from forensics.detectors import repdfd
 from forensics.detectors.repdfd import RepDFDDetector
-from forensics.repdfd import build, save_checkpoint
+from forensics.repdfd import build
+from forensics.repdfd_checkpoint import save_checkpoint
 
 SIDE = 32
 

@@ -17,20 +17,9 @@ from face.types import Alignment, CropSpec
 from forensics.cli.main import exit_code_of
 from forensics.errors import ExitCode
 from forensics.face2text import PromptMode
-from forensics.repdfd import (
-    CONFIG_KEY,
-    OperatingPoint,
-    RepDFD,
-    RepDFDConfig,
-    TextConfig,
-    build,
-    build_image_tower,
-    load_learnt,
-    read_config,
-    read_tensors,
-    save_checkpoint,
-    starter_vocabulary,
-)
+from forensics.repdfd import RepDFD, build, build_image_tower, starter_vocabulary
+from forensics.repdfd_checkpoint import CONFIG_KEY, load_learnt, read_config, read_tensors, save_checkpoint
+from forensics.repdfd_config import OperatingPoint, RepDFDConfig, TextConfig
 from weights.errors import CorruptWeightsError
 
 SIDE = 22

@@ -30,7 +30,8 @@ from forensics.pipeline import analyze_video
 from forensics.report.facts import MemoryShortage
 from forensics.report.html import render_html
 from forensics.report.json import report_json
-from forensics.report.model import Report, Status
+from forensics.report.model import Report
+from forensics.report.verdict import Status
 from forensics.scores import FrameScores
 from forensics.settings import AnalysisSettings
 from video.sampling import Sampling

@@ -16,7 +16,8 @@ from forensics.findings import Label, Reason
 from forensics.models import Models
 from forensics.pipeline import analyze_video
 from forensics.report.json import report_json
-from forensics.report.model import Report, Status
+from forensics.report.model import Report
+from forensics.report.verdict import Status
 from forensics.settings import AnalysisSettings
 from video.sampling import Sampling
 

@@ -18,17 +18,11 @@ from forensics.detector import Scope
 from forensics.findings import Label, Reason, TrackFinding
 from forensics.pipeline import analyze_video
 from forensics.report.json import report_json, to_plain, write_json
-from forensics.report.model import (
-    DetectorRun,
-    DetectorScore,
-    FaceRow,
-    FrameRow,
-    Report,
-    Status,
-    conclude,
-    person_name,
-)
+from forensics.report.model import Report
+from forensics.report.people import person_name
+from forensics.report.rows import DetectorScore, FaceRow, FrameRow
 from forensics.report.table import COLUMNS, write_table
+from forensics.report.verdict import DetectorRun, Status, conclude
 from forensics.scores import Abstention, ScoreKind
 from forensics.settings import AnalysisSettings
 from video.sampling import Sampling

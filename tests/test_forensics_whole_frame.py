@@ -15,7 +15,7 @@ from forensics.findings import CropPeaks, Label, Thresholds
 from forensics.models import STAND_IN, WHOLE_FRAME, choose_detectors
 from forensics.pipeline import analyze_video
 from forensics.report.html import render_html
-from forensics.report.model import Status
+from forensics.report.verdict import Status
 from forensics.settings import AnalysisSettings
 from video.sampling import Sampling
 from weights.store import Store

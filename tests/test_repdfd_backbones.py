@@ -19,20 +19,15 @@ from tiny_towers import CANVAS, NAME, Colours, evidence_of, tiny_config, tiny_st
 
 from face.embed import embedder_facts
 from face.onednn import without_onednn_products
+from forensics import repdfd_weights
 from forensics.backbones import BACKBONES, PUBLISHED, STARTER
 from forensics.data.cache import CacheMismatchError, read_spec, write_spec
 from forensics.data.tools import analysis_tools
 from forensics.detector import LoadOptions
 from forensics.detectors import repdfd
 from forensics.errors import ExitCode, ForensicsError
-from forensics.repdfd import (
-    build,
-    build_image_tower,
-    load_learnt,
-    read_config,
-    read_tensors,
-    save_checkpoint,
-)
+from forensics.repdfd import build, build_image_tower
+from forensics.repdfd_checkpoint import load_learnt, read_config, read_tensors, save_checkpoint
 from forensics.repdfd_official import build_official
 from forensics.reprogram import BorderReprogram
 from forensics.train.repdfd import CHECKPOINT_FILE, config_before_training, with_generated_prompt
@@ -75,7 +70,7 @@ def test_the_face_takes_the_published_share_of_every_canvas(canvas: int, face: i
 
 
 def test_the_starter_s_checkpoint_says_what_is_listed_for_it() -> None:
-    (source,) = DEFAULT.get(repdfd.STARTER).sources
+    (source,) = DEFAULT.get(repdfd_weights.STARTER).sources
     assert isinstance(source, Starter)
     config = read_config(source.path())
     before = with_generated_prompt(config_before_training(STARTER))
@@ -213,7 +208,7 @@ def test_a_checkpoint_of_another_shape_is_refused_by_its_file(
     words: list[str],
 ) -> None:
     path, clip = make(tmp_path / "mine.safetensors"), media.h264(tmp_path / "clip.mp4", count=5)
-    monkeypatch.setattr("forensics.detectors.repdfd.embedder_weights", lambda name: ())
+    monkeypatch.setattr("forensics.repdfd_weights.embedder_weights", lambda name: ())
     monkeypatch.setattr("forensics.models.weights_needed", lambda name: ())
     result = run("analyze", clip, "--weights", path, "--cache-dir", store.cache_dir, "--offline")
     assert_refused(result, ExitCode.WEIGHTS, f"{path}: ", "; train it again", *words)

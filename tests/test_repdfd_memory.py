@@ -16,7 +16,8 @@ from forensics.comparison import first_difference
 from forensics.detector import LoadOptions
 from forensics.detectors import repdfd
 from forensics.pipeline import analyze_video
-from forensics.repdfd import build, save_checkpoint
+from forensics.repdfd import build
+from forensics.repdfd_checkpoint import save_checkpoint
 from forensics.report.facts import MemoryShortage
 from forensics.report.model import Report
 from forensics.settings import AnalysisSettings

@@ -20,6 +20,7 @@ from tiny_towers import evidence_of
 from face.detect import detector_names
 from face.transface import TransFace
 from face.types import CropSpec, FaceDetections
+from forensics import repdfd_weights
 from forensics.backbones import PUBLISHED
 from forensics.detector import LoadOptions
 from forensics.detectors import repdfd
@@ -147,8 +148,8 @@ def test_the_checkpoint_is_loaded_as_it_is_and_frozen() -> None:
 
 
 def test_the_note_names_no_detector_that_may_not_have_run_and_the_margin_that_did() -> None:
-    assert not any(name in repdfd.OFFICIAL_NOTE.lower() for name in detector_names())
-    assert f"margin of {MARGIN_RATIO} " in repdfd.OFFICIAL_NOTE
+    assert not any(name in repdfd_weights.OFFICIAL_NOTE.lower() for name in detector_names())
+    assert f"margin of {MARGIN_RATIO} " in repdfd_weights.OFFICIAL_NOTE
 
 
 def test_the_backbone_is_the_one_with_quickgelu() -> None:

@@ -17,7 +17,7 @@ from forensics.detector import Scope
 from forensics.report.facts import C2paFacts, C2paStatus, CaseFacts
 from forensics.report.html import FILE_NAME, write_html
 from forensics.report.model import CalibratedFinding, Report
-from forensics.report.timeline import HEIGHT, WIDTH
+from forensics.report.timeline_shapes import HEIGHT, WIDTH
 
 playwright = pytest.importorskip("playwright.sync_api", reason="NO BROWSER TEST RAN: pip install playwright")
 CHROMIUM = next(

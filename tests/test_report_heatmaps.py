@@ -25,8 +25,9 @@ from forensics.pipeline import analyze_video
 from forensics.report.heatmaps import MAX_HEATMAPS, MAX_KEPT, HeatmapKeeper, overlay
 from forensics.report.html import render_html
 from forensics.report.json import write_json
-from forensics.report.model import FaceHeatmap, Report
+from forensics.report.model import Report
 from forensics.report.read import read_report
+from forensics.report.rows import FaceHeatmap
 from forensics.scores import FrameScores, ScoreKind
 from forensics.settings import AnalysisSettings
 from video.sampling import Sampling

@@ -13,8 +13,8 @@ from stubs import ANY_QUALITY, CPU, OneFace, OneIdentity
 from face.manual import ManualFaces
 from face.track import Tracker, Tracks, TrackSettings
 from forensics.evidence import Evidence, FrontHalf
-from forensics.report.model import FacePicture
 from forensics.report.pictures import EXTREMES, MAX_OVER_TIME, MIN_OVER_TIME, PICTURE_SPEC, PictureKeeper
+from forensics.report.rows import FacePicture
 from forensics.scores import FrameScores, ScoreKind, abstain_where_not_finite
 from video.frames import FrameBatch
 

@@ -10,7 +10,9 @@ import pytest
 from reports import detector_score, face, frame, report_of
 
 from forensics.report.model import Report
-from forensics.report.timeline import HEIGHT, MAX_POINTS, WIDTH, Timeline, timeline
+from forensics.report.timeline import timeline
+from forensics.report.timeline_points import MAX_POINTS
+from forensics.report.timeline_shapes import HEIGHT, WIDTH, Timeline
 from forensics.report.words import MARKS
 from video.frames import Shot
 

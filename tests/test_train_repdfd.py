@@ -14,7 +14,9 @@ from face.types import CropSpec
 from forensics.data.cache import GENERATED, PAIRS_IN_RECORD, FeatureCache
 from forensics.errors import ForensicsError
 from forensics.face2text import PromptMode
-from forensics.repdfd import RepDFD, RepDFDConfig, build, load_learnt, read_config, read_tensors
+from forensics.repdfd import RepDFD, build
+from forensics.repdfd_checkpoint import load_learnt, read_config, read_tensors
+from forensics.repdfd_config import RepDFDConfig
 from forensics.train.faces import VALIDATION_DRAW, Draw, Faces
 from forensics.train.log import LOG_FILE
 from forensics.train.loop import Loop, Plan, pair_batches

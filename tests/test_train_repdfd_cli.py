@@ -26,7 +26,8 @@ from forensics.detector import LoadOptions
 from forensics.detectors import repdfd
 from forensics.errors import ExitCode, UsageFault
 from forensics.face2text import PromptMode
-from forensics.repdfd import build, read_config, read_tensors
+from forensics.repdfd import build
+from forensics.repdfd_checkpoint import read_config, read_tensors
 from forensics.repdfd_load import towers_of
 from forensics.train.log import LOG_FILE
 from forensics.train.record import RECORD_FILE

@@ -14,7 +14,7 @@ from tiny_towers import NAME, Colours, tiny_store
 
 from forensics.data.cache import load_cache, read_spec
 from forensics.errors import ExitCode
-from forensics.repdfd import read_config, read_tensors
+from forensics.repdfd_checkpoint import read_config, read_tensors
 from forensics.train.loop import Loop
 from forensics.train.repdfd import CHECKPOINT_FILE
 from weights.store import Store
@@ -30,7 +30,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setattr("forensics.models.load_named_detector", lambda *args, **options: Mtcnn())
     monkeypatch.setattr("forensics.models.load_named_embedder", lambda name, *rest: Colours(name, 128))
     monkeypatch.setattr("forensics.models.weights_needed", lambda name: ())
-    monkeypatch.setattr("forensics.detectors.repdfd.embedder_weights", lambda name: ())
+    monkeypatch.setattr("forensics.repdfd_weights.embedder_weights", lambda name: ())
     return tiny_store(tmp_path, monkeypatch)
 
 

@@ -225,7 +225,7 @@ def test_a_pinned_raw_file_is_hashed_before_anything_reads_it(
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("read before it was checked")
 
-    monkeypatch.setattr("weights.store.run_converter", fail)
+    monkeypatch.setattr("weights.intake.run_converter", fail)
     (tmp_path / "mine.pt").write_bytes(b"other bytes")
     store = Store(tmp_path / "cache", registry=tiny_registry(digest(b"the right bytes")))
     with pytest.raises(CorruptWeightsError, match="registered is"):

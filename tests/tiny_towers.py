@@ -23,7 +23,7 @@ from face.types import CropSpec, FaceCrops, IdentityEmbeddings
 from forensics.backbones import BACKBONES
 from forensics.data.cache import PAIRS_IN_RECORD, CacheSpec, FeatureCache, save_shard, shard_path, write_spec
 from forensics.evidence import Evidence, FrontHalf
-from forensics.repdfd import RepDFDConfig
+from forensics.repdfd_config import RepDFDConfig
 from forensics.reprogram import BorderReprogram
 from forensics.train.repdfd import config_before_training
 from video.frames import FrameBatch

@@ -1,26 +1,23 @@
-"""The store of weight files: fetch, import, check, read. Nothing is parsed before its digest is right."""
+"""The store of weight files: fetch, check, read. Nothing is parsed before its digest is right."""
 
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weights.cache import CacheFolder, default_cache_dir
 from weights.convert.layout import check_whole
-from weights.convert.run import run_converter
 from weights.digests import DigestMemory
 from weights.errors import CorruptWeightsError, MissingWeightsError, SourceError, WeightsError
-from weights.planning import how_to_forget, is_fetchable, plan, remedy, right_file, told_once
-from weights.records import Record, read_record, write_record
+from weights.intake import Intake, weight_file
+from weights.planning import is_fetchable, plan, remedy, told_once
 from weights.registry import DEFAULT, Registry
 from weights.results import Pin, PlannedFetch, Verification, WeightFile
 from weights.sources import UNKNOWN_SIZE_LIMIT_BYTES, Converted, Source, Starter
 from weights.spec import WeightSpec
-from weights.streams import Progress, no_progress, sha256_of
+from weights.streams import Progress, no_progress
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +38,7 @@ class Store:
         self._cache = CacheFolder(self.cache_dir)
         self.offline = offline
         self.registry = registry
+        self._intake = Intake(registry, self._cache)
         self._digests = DigestMemory()
 
     def fetch(
@@ -111,7 +109,7 @@ class Store:
         path = self._cache.path(spec)
         if not path.is_file():
             return None
-        found, record = self._digests.sha256_of(path), self._record(spec)
+        found, record = self._digests.sha256_of(path), self._intake.record(spec)
         expected = spec.sha256 or (record.sha256 if record else None)
         if expected is None:
             raise CorruptWeightsError(
@@ -127,7 +125,7 @@ class Store:
             raise CorruptWeightsError(
                 f"{path}: has the sha256 {found}, expected {expected}; it is damaged or was replaced: {again}"
             )
-        return self._weight_file(spec, path, found, record.source if record else "found in the cache")
+        return weight_file(spec, path, found, record.source if record else "found in the cache")
 
     def import_file(self, name: str, path: Path, *, origin: str | None = None) -> WeightFile:
         """Take the user's file at `path` into the cache as `name`, converting it first where `name` needs it.
@@ -135,53 +133,7 @@ class Store:
         `origin` replaces "imported by the user" as the source that reports name. Raises CorruptWeightsError
         when it is another file than the registered one.
         """
-        spec = self.registry.get(name)
-        if not path.is_file():
-            what = "a folder, where a file must be" if path.is_dir() else "no such file"
-            raise MissingWeightsError(f"{path}: {what}; nothing was imported as {name}")
-        source = origin or f"imported by the user ({path.name})"
-        try:
-            if spec.raw_names and not self._is_final(spec, path):
-                return self._import_raw(spec, path, source)
-            with self._cache.locked(spec), self._cache.part(spec) as part:
-                shutil.copyfile(path, part)
-                self._check_convertible(spec, part)
-                return self._admit(spec, part, source)
-        except CorruptWeightsError as error:
-            raise CorruptWeightsError(
-                f"{path}: cannot be imported as {name} ({error.cause}); the right file: "
-                f"{right_file(self.registry, spec)}",
-                cause=error.cause,
-            ) from error
-
-    def _import_raw(self, spec: WeightSpec, path: Path, source: str) -> WeightFile:
-        """Import the raw file of a converted weight; it is kept and pinned only if it could be converted."""
-        raw = self.registry.get(spec.raw_names[0])
-        with (
-            self._cache.locked(spec),
-            self._cache.locked(raw),
-            self._cache.part(spec) as part,
-            self._cache.part(raw) as raw_part,
-        ):
-            shutil.copyfile(path, raw_part)
-            digest = self._checked_digest(raw, raw_part)
-            self._convert(spec, raw_part, digest, part)
-            converted = self._admit(spec, part, f"converted from {raw.name}, {source}")
-            self._admit(raw, raw_part, source)
-            return converted
-
-    def _check_convertible(self, raw: WeightSpec, part: Path) -> None:
-        """Convert a raw file on trial where no digest is registered: pinned at first use, it would stay."""
-        for name in self.registry.names():
-            spec = self.registry.get(name)
-            if raw.sha256 is not None or raw.name not in spec.raw_names:
-                continue
-            trial = part.with_name(f"{part.name}.trial")
-            try:
-                self._convert(spec, part, sha256_of(part), trial)
-                check_whole(trial, spec.tensors)
-            finally:
-                trial.unlink(missing_ok=True)
+        return self._intake.import_file(name, path, origin=origin)
 
     def verify(self) -> list[Verification]:
         """Hash every weight file that is here and compare, whatever was found before."""
@@ -236,10 +188,10 @@ class Store:
                 try:
                     if isinstance(source, Converted):
                         raw = self.fetch(source.weights, progress=progress, replace_damaged=replace_damaged)
-                        self._convert(spec, raw.path, raw.sha256, part)
+                        self._intake.convert(spec, raw.path, raw.sha256, part)
                     else:
                         self._deliver(spec, source, part, progress)
-                    return self._admit(spec, part, source.describe())
+                    return self._intake.admit(spec, part, source.describe())
                 except WeightsError as error:
                     LOGGER.debug("%s: %s: %s", spec.name, source.describe(), error)
                     failures.append(error)
@@ -261,45 +213,6 @@ class Store:
         limit = spec.size_bytes if spec.size_bytes is not None else UNKNOWN_SIZE_LIMIT_BYTES
         source.deliver(part, limit_bytes=limit, progress=progress)
 
-    def _convert(self, spec: WeightSpec, raw: Path, raw_sha256: str, part: Path) -> None:
-        assert spec.converter is not None, "WeightSpec checks that a Converted source has a converter"
-        LOGGER.info("converting %s to %s", raw.name, spec.file)
-        run_converter(spec.converter, raw, part, source_sha256=raw_sha256)
-
-    def _admit(self, spec: WeightSpec, part: Path, source: str) -> WeightFile:
-        """Check the digest of the still unparsed file `part` and move it to its place."""
-        found, path = self._checked_digest(spec, part), self._cache.path(spec)
-        if spec.sha256 is None and path.suffix == ".safetensors":
-            # Half a file or that of another network must not become what this cache expects ever after.
-            check_whole(part, spec.tensors)
-        # The pin is written before the file: a crash in between leaves a pin that the next fetch must meet.
-        write_record(path.parent, Record(found, source))
-        os.replace(part, path)
-        if not spec.commercial_use:
-            LOGGER.warning("%s: its licence forbids commercial use (%s)", spec.name, spec.licence)
-        return self._weight_file(spec, path, found, source)
-
-    def _checked_digest(self, spec: WeightSpec, part: Path) -> str:
-        """The digest of `part`; CorruptWeightsError when it is not the registered or the first seen one."""
-        found = sha256_of(part)
-        record = self._record(spec)
-        expected = spec.sha256 or (record.sha256 if record else None)
-        if expected is not None and found != expected:
-            forget = how_to_forget(self.registry, spec, self._cache)
-            pin = "registered" if spec.sha256 else f"seen here at first use ({forget})"
-            raise CorruptWeightsError(f"refused: the sha256 is {found}, {pin} is {expected}")
-        return found
-
-    def _record(self, spec: WeightSpec) -> Record | None:
-        """What the cache noted at first use; where a digest is registered nothing depends on it."""
-        try:
-            return read_record(self._cache.path(spec).parent)
-        except CorruptWeightsError as error:
-            if spec.sha256 is None:
-                raise
-            LOGGER.warning("not needed, the sha256 is registered: %s", error)
-            return None
-
     def _starter(self, spec: WeightSpec, source: Starter) -> WeightFile:
         found = self._digests.sha256_of(source.path())
         if found != spec.sha256:
@@ -307,17 +220,7 @@ class Store:
                 f"{source.path()}: has the sha256 {found}, registered is {spec.sha256}; "
                 "install the package again"
             )
-        return self._weight_file(spec, source.path(), found, source.describe())
-
-    def _is_final(self, spec: WeightSpec, path: Path) -> bool:
-        """Whether the user's file is already the converted one, by its digest or else by its name."""
-        if spec.sha256 is not None:
-            return sha256_of(path) == spec.sha256
-        return path.suffix == ".safetensors"
-
-    def _weight_file(self, spec: WeightSpec, path: Path, sha256: str, source: str) -> WeightFile:
-        pinned: Pin = "sha256" if spec.sha256 is not None else "first use"
-        return WeightFile(spec.name, path, sha256, spec.licence, spec.commercial_use, pinned, source)
+        return weight_file(spec, source.path(), found, source.describe())
 
 
 _PIN_WORDS: dict[Pin, str] = {"sha256": "the registry", "first use": "this cache's first use"}

@@ -11,7 +11,8 @@ from forensics.calibration.reports import video_score
 from forensics.errors import ForensicsError
 from forensics.findings import VideoFinding
 from forensics.memory import OUT_OF_MEMORY
-from forensics.report.model import Report, deciding_scope
+from forensics.report.model import Report
+from forensics.report.verdict import deciding_scope
 from video.errors import VideoError, WorkerError
 from weights.errors import WeightsError
 

@@ -10,12 +10,14 @@ from face.embed import embedder_facts
 from face.onednn import with_onednn_products
 from face.types import CropSpec
 from forensics.backbones import BACKBONES
-from forensics.detectors.repdfd import RepDFDDetector, Setup
+from forensics.detectors.repdfd import RepDFDDetector
 from forensics.face2text import PromptMode
 from forensics.findings import Thresholds
 from forensics.models import Models, load_options
-from forensics.repdfd import OperatingPoint, RepDFDConfig, build
+from forensics.repdfd import build
+from forensics.repdfd_config import OperatingPoint, RepDFDConfig
 from forensics.repdfd_official import MARGIN_RATIO
+from forensics.repdfd_weights import Setup
 from forensics.settings import AnalysisSettings
 
 _NOTE = "RepDFD ran with random weights, for its speed alone: its scores mean nothing."

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from forensics.cli.chosen import case_of, chosen_renderings, settings_of
 from forensics.cli.options import (
-    case_of,
     case_options,
-    chosen_renderings,
     debug_option,
     face_options,
     model_options,
     sampling_options,
-    settings_of,
     store_options,
     timeout_option,
 )

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from forensics.cli.batch_signals import ended_by_signals
+from forensics.cli.batch_summary import print_plan, print_result
+from forensics.cli.chosen import case_of, chosen_renderings, settings_of
 from forensics.cli.options import (
-    case_of,
     case_options,
-    chosen_renderings,
     debug_option,
     face_options,
     model_options,
     sampling_options,
-    settings_of,
     store_options,
     timeout_option,
 )
 from forensics.cli.progress import byte_bar, frame_bar
 from forensics.cli.sections import SectionedCommand, together
-from forensics.errors import ExitCode, ForensicsError
+from forensics.errors import ExitCode
 
 if TYPE_CHECKING:
     from forensics.batch.crew import Crew
-    from forensics.batch.plan import Batch, Plan
-    from forensics.batch.run import BatchResult
+    from forensics.batch.plan import Batch
     from forensics.batch.work import Order
 
 _batch_options = together(
@@ -95,12 +88,6 @@ _batch_options = together(
 )
 
 
-class BatchInterruptedError(ForensicsError):
-    """The batch was asked to end."""
-
-    exit_code = ExitCode.INTERRUPTED
-
-
 @click.command("batch", cls=SectionedCommand, short_help="Analyse many videos, resumably.")
 @click.argument("source", type=click.Path(path_type=Path))
 @_batch_options
@@ -129,7 +116,7 @@ def batch_command(source: Path, **options: Any) -> ExitCode:
     list_checked(batch)
     if batch.calibration is not None:
         load_calibration(batch.calibration)
-    with _ended_by_signals():
+    with ended_by_signals():
         with byte_bar("weights") as progress:
             needed = fetch_weights(batch.settings, batch.store, progress=progress)
         for weight in needed:
@@ -137,11 +124,11 @@ def batch_command(source: Path, **options: Any) -> ExitCode:
                 click.echo(f"{weight.name}: {weight.licence}, not for commercial use", err=True)
         if dry:
             with frame_bar("files") as files:
-                _print_plan(plan_batch(batch, progress=files))
+                print_plan(plan_batch(batch, progress=files))
             return ExitCode.DONE
         with BatchProgress() as shown:
             result = run_batch(batch, planned=shown.planned, watch=shown.ended)
-    _print_result(result, batch)
+    print_result(result, batch)
     return ExitCode.BATCH_FAILURES if result.failed else ExitCode.DONE
 
 
@@ -183,77 +170,3 @@ def _crew(address: str | None) -> Callable[[Order], Crew]:
 
     check_ray(address)
     return partial(RayCrew, address=address)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGINT and SIGTERM end the batch in order, once; what is asked again meanwhile changes nothing.
-
-    Raises BatchInterruptedError.
-    """
-    asked_by = (signal.SIGINT, signal.SIGTERM)
-
-    def end(number: int, frame: FrameType | None) -> NoReturn:
-        for one in asked_by:
-            signal.signal(one, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {one: signal.signal(one, end) for one in asked_by}
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        atexit.register(_leave_at_once)
-        raise BatchInterruptedError(
-            "interrupted; what is finished is kept: give the same command again to go on"
-        ) from error
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
-
-
-def _leave_at_once() -> None:
-    """End the process, in which nothing is left to do, without taking torch's million objects apart: on a
-    busy machine that took longer than everything else."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(ExitCode.INTERRUPTED)
-
-
-def _print_plan(plan: Plan) -> None:
-    from forensics.batch.outcome import Status
-    from video.errors import printable
-
-    for job in plan.to_do:
-        click.echo(f"to do: {printable(job.name)}")
-    for job, outcome in plan.finished:
-        word = "done before" if outcome.status is Status.DONE else "failed before"
-        click.echo(f"{word}: {printable(job.name)}")
-    for one in plan.unreadable:
-        click.echo(f"cannot be read: {printable(one.path)}")
-    click.echo(
-        f"{len(plan.given)} files; videos to analyse: {len(plan.to_do)}, finished before: "
-        f"{len(plan.finished)}, not readable: {len(plan.unreadable)}"
-    )
-
-
-def _print_result(result: BatchResult, batch: Batch) -> None:
-    from forensics.batch.folders import LEFT_OUT, PAGE, TABLE
-    from forensics.batch.outcome import Status
-    from forensics.data.faces import some
-    from video.errors import printable
-
-    own = {one.position for one in result.plan.given}
-    for row in result.merged.rows:
-        if row.position in own and row.status is Status.FAILED:
-            click.echo(f"failed: {row.error}", err=True)
-    if result.left_out:
-        names = some([f"{printable(one.name)} ({one.reason})" for one in result.left_out])
-        click.echo(f"not taken: {names}; all are in {LEFT_OUT}", err=True)
-    if result.merged.missing:
-        shares = some([f"{shard.number}/{shard.count}" for shard in result.merged.missing])
-        click.echo(f"at work or not begun: the shares {shares}", err=True)
-    click.echo(
-        f"{len(result.plan.given)} files: {result.done} done, {result.failed} failed; "
-        f"videos analysed now: {result.analysed}, before: {len(result.plan.finished)}"
-    )
-    click.echo(f"written to {batch.out}: {PAGE}, {TABLE}")

@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forensics.cli.options import (
-    debug_option,
-    face_options,
-    model_options,
-    sampling_options,
-    settings_of,
-    store_options,
-)
+from forensics.cli.chosen import settings_of
+from forensics.cli.options import debug_option, face_options, model_options, sampling_options, store_options
 from forensics.cli.progress import byte_bar
 from forensics.cli.sections import SectionedCommand
 from forensics.errors import OutputError, UsageFault

@@ -12,7 +12,7 @@ from forensics.cli.sections import together
 if TYPE_CHECKING:
     from forensics.data.samples import FindLandmarks, SampleSettings
     from forensics.data.tools import Sight, Tools
-    from forensics.repdfd import RepDFDConfig
+    from forensics.repdfd_config import RepDFDConfig
     from weights.store import Store
 
 sample_options = together(

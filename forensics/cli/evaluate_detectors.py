@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from forensics.cli.chosen import settings_of
 from forensics.cli.dataset_options import PLAIN, allow_options, chosen_dataset, dataset_options
 from forensics.cli.evaluation_summary import print_evaluation
-from forensics.cli.options import (
-    debug_option,
-    face_options,
-    model_options,
-    sampling_options,
-    settings_of,
-    store_options,
-)
+from forensics.cli.options import debug_option, face_options, model_options, sampling_options, store_options
 from forensics.cli.progress import byte_bar, frame_bar
 from forensics.cli.sections import SectionedCommand
 from forensics.errors import UsageFault

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from forensics.cli.options import chosen_renderings, debug_option
+from forensics.cli.chosen import chosen_renderings
+from forensics.cli.options import debug_option
 
 
 @click.command("report", short_help="Render the outputs of an analysis again.")

@@ -9,8 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from forensics.findings import TrackFinding
-from forensics.report.model import DetectorRun, Report, person_name
+from forensics.report.model import Report
+from forensics.report.people import person_name
 from forensics.report.reference import REFERENCE_NOTE, reference_grounds
+from forensics.report.verdict import DetectorRun
 from forensics.report.words import (
     found_sentence,
     peaks_sentence,

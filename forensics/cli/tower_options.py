@@ -12,7 +12,7 @@ from forensics.errors import UsageFault
 
 if TYPE_CHECKING:
     from forensics.face2text import PromptMode
-    from forensics.repdfd import RepDFDConfig
+    from forensics.repdfd_config import RepDFDConfig
 
 # The CLIP, the identities and the border; `training_config` reads them.
 tower_options = together(
@@ -54,7 +54,7 @@ def training_config(
     """
     from face.errors import FaceError
     from forensics.face2text import PromptMode
-    from forensics.repdfd import NO_EMBEDDER
+    from forensics.repdfd_config import NO_EMBEDDER
     from forensics.train.repdfd import config_before_training
 
     if prompt is None:

@@ -13,7 +13,9 @@ from forensics.calibration.reports import video_score
 from forensics.detector import Scope
 from forensics.evaluation.items import Item
 from forensics.findings import NO_VERDICT_REASONS, Thresholds
-from forensics.report.model import DetectorRun, DetectorScore, Report
+from forensics.report.model import Report
+from forensics.report.rows import DetectorScore
+from forensics.report.verdict import DetectorRun
 
 
 class Level(StrEnum):

@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from forensics.detector import Scope
-from forensics.report.model import DetectorRun, FaceRow, Report
+from forensics.report.model import Report
+from forensics.report.rows import FaceRow
+from forensics.report.verdict import DetectorRun
 from video.audio import AudioTrack
 from video.isolated import open_video
 from video.reader import Limits

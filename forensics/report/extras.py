@@ -8,8 +8,9 @@ from pathlib import Path
 
 from forensics.errors import UsageFault
 from forensics.report.annotate import annotate
-from forensics.report.model import Report, person_name
+from forensics.report.model import Report
 from forensics.report.outputs import check_optional
+from forensics.report.people import person_name
 from forensics.settings import AnalysisSettings
 
 FACES_FOLDER = "faces"

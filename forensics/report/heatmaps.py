@@ -14,8 +14,9 @@ import numpy.typing as npt
 from face.track import Tracks
 from forensics.detector import Detector, Explains, FaceInputs
 from forensics.evidence import Evidence
-from forensics.report.model import DetectorRun, FaceHeatmap
 from forensics.report.pictures import jpeg
+from forensics.report.rows import FaceHeatmap
+from forensics.report.verdict import DetectorRun
 from forensics.scores import FrameScores
 from forensics.workers import model_workers
 

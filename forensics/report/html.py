@@ -16,19 +16,14 @@ from markupsafe import Markup
 from forensics.findings import Label, TrackFinding
 from forensics.identity_handover import SIGNAL_NOTE
 from forensics.report.json import to_plain
-from forensics.report.model import (
-    FaceHeatmap,
-    FacePicture,
-    FaceRow,
-    Person,
-    Report,
-    deciding_scope,
-    person_name,
-    reference_headline,
-)
+from forensics.report.model import Report
+from forensics.report.people import Person, person_name, reference_headline
 from forensics.report.policy import content_policy
 from forensics.report.reference import REFERENCE_NOTE, reference_grounds
-from forensics.report.timeline import HEIGHT, WIDTH, Timeline, timeline
+from forensics.report.rows import FaceHeatmap, FacePicture, FaceRow
+from forensics.report.timeline import timeline
+from forensics.report.timeline_shapes import HEIGHT, WIDTH, Timeline
+from forensics.report.verdict import deciding_scope
 from forensics.report.words import (
     MARKS,
     abstention_words,

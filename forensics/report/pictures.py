@@ -14,7 +14,7 @@ import numpy.typing as npt
 from face.track import Tracks
 from face.types import CropSpec
 from forensics.evidence import Evidence
-from forensics.report.model import FacePicture
+from forensics.report.rows import FacePicture
 from forensics.scores import FrameScores
 
 PICTURE_SPEC = CropSpec(size=112, margin_ratio=1.3)

@@ -6,7 +6,9 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from forensics.report.model import DetectorScore, FaceRow, FrameRow, Report, person_name
+from forensics.report.model import Report
+from forensics.report.people import person_name
+from forensics.report.rows import DetectorScore, FaceRow, FrameRow
 
 FILE_NAME = "frames.csv"
 # What makes spreadsheets evaluate a cell; some skip white space before it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from forensics.repdfd import OperatingPoint
+from forensics.repdfd_config import OperatingPoint
 
 # The thresholds of a finding: the share of real validation faces above `cue`, and of fakes below `clear`.
 CUE_FALSE_POSITIVES = 0.05

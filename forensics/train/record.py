@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from forensics.data.cache import CacheSpec
-from forensics.repdfd import RepDFDConfig
+from forensics.repdfd_config import RepDFDConfig
 from forensics.run_facts import package_versions, tool_version
 from forensics.train.repdfd_stages import TrainSettings
 from forensics.whole_file import make_folder, whole_file

@@ -16,15 +16,9 @@ from forensics.backbones import PUBLISHED_FACE_RATIO, STARTER, Backbone
 from forensics.data.cache import REAL, FeatureCache
 from forensics.errors import UsageFault
 from forensics.face2text import PromptMode
-from forensics.repdfd import (
-    NO_EMBEDDER,
-    OperatingPoint,
-    RepDFDConfig,
-    TextConfig,
-    build,
-    save_checkpoint,
-    starter_vocabulary,
-)
+from forensics.repdfd import build, starter_vocabulary
+from forensics.repdfd_checkpoint import save_checkpoint
+from forensics.repdfd_config import NO_EMBEDDER, OperatingPoint, RepDFDConfig, TextConfig
 from forensics.train.faces import Faces
 from forensics.train.loop import OnStep
 from forensics.train.operating_point import choose_thresholds
