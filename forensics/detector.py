@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ from forensics.frame_crops import CropLayout
 from forensics.scores import FrameScores
 from weights.results import WeightFile
 from weights.store import Store
+
+if TYPE_CHECKING:
+    from forensics.attribution import Each
 
 # What `weights` may say besides a path.
 WEIGHT_VARIANTS = ("starter", "official")
@@ -113,8 +116,11 @@ class Explains(Protocol):
         """What it scores the `chosen` [K] faces of the evidence by."""
         ...
 
-    def explain(self, inputs: FaceInputs) -> torch.Tensor:
-        """[K,h,w] float32 heat of each face over its crop, at least 0; only the shape of a map counts."""
+    def explain(self, inputs: FaceInputs, *, each: Each = map) -> torch.Tensor:
+        """[K,h,w] float32 heat of each face over its crop, at least 0; only the shape of a map counts.
+
+        `each` may run what a face takes side by side.
+        """
         ...
 
 

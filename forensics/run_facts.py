@@ -24,7 +24,6 @@ _VERSIONED = (
     "numpy",
     "facenet-pytorch",
     "open_clip_torch",
-    "captum",
     "dlib-bin",
     "opencv-python",
     "onnxruntime",

@@ -30,6 +30,11 @@ class Workers:
         """Have `work` done; what is returned waits for it and gives its result or raises its error."""
         return self._pool.submit(work, *args, **named).result
 
+    def each(self, work: Callable[[Item], R], items: Iterable[Item]) -> list[R]:
+        """What `work` gives for every item, in their order, done side by side."""
+        waits = [self.start(work, item) for item in items]
+        return [wait() for wait in waits]
+
 
 @contextmanager
 def model_workers(device: torch.device) -> Iterator[Workers]:

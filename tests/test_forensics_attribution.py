@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from captum.attr import IntegratedGradients
 from tiny import tiny_clip
 from tiny_towers import NAME, Colours, evidence_of, tiny_config, tiny_store
 from torch.nn import functional
 
-from forensics.attribution import blurred, integrated_gradients, patch_heat
+from forensics.attribution import Each, blurred, integrated_gradients, patch_heat
 from forensics.detector import Explains, FaceInputs, LoadOptions
 from forensics.detectors import repdfd
 from forensics.detectors.repdfd import RepDFDDetector
 from forensics.repdfd import build
 from forensics.repdfd_checkpoint import save_checkpoint
+from forensics.workers import model_workers
 
 SIDE = 32
 
@@ -57,6 +59,23 @@ def test_of_a_square_two_gauss_legendre_steps_give_the_exact_integral() -> None:
     expected = (picture.square() - blurred(picture).square()) / 255**2
     expected[:, :, 8:], expected[:, :, :, 8:] = 0, 0
     torch.testing.assert_close(integrated_gradients(corner, picture, steps=2), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_attributions_are_those_of_captum() -> None:
+    tower, picture = tiny_clip().visual, noise()
+
+    def score(pictures: torch.Tensor) -> torch.Tensor:
+        return 100 * functional.normalize(tower(pictures / 255), dim=-1)[:, 0]
+
+    expected = IntegratedGradients(score).attribute(picture, blurred(picture), n_steps=6)
+    found = integrated_gradients(score, picture, steps=6)
+    torch.testing.assert_close(found, expected.float(), rtol=1e-3, atol=1e-5 * float(expected.abs().max()))
+
+
+def test_nodes_side_by_side_give_the_same_bytes() -> None:
+    with model_workers(torch.device("cpu")) as workers:
+        found = integrated_gradients(corner, noise(), each=workers.each)
+    assert torch.equal(found, integrated_gradients(corner, noise()))
 
 
 def test_a_flat_picture_has_no_heat() -> None:
@@ -113,7 +132,7 @@ def test_repdfd_explains_the_score_that_it_gives(
 ) -> None:
     asked: list[float] = []
 
-    def noted(score: object, picture: torch.Tensor) -> torch.Tensor:
+    def noted(score: object, picture: torch.Tensor, *, each: Each) -> torch.Tensor:
         assert callable(score)
         asked.append(score(picture).item())
         return torch.zeros_like(picture)

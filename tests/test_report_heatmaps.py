@@ -18,6 +18,7 @@ from stubs import StubDetector, stub_models
 
 from face.track import Tracks
 from face.types import CropSpec
+from forensics.attribution import Each
 from forensics.comparison import first_difference
 from forensics.detector import FaceInputs
 from forensics.evidence import Evidence
@@ -44,7 +45,7 @@ class ExplainingStub(StubDetector):
     def inputs(self, evidence: Evidence, chosen: npt.NDArray[np.intp]) -> FaceInputs:
         return FaceInputs(evidence.crops(SPEC).data[chosen], torch.zeros(len(chosen), 4))
 
-    def explain(self, inputs: FaceInputs) -> torch.Tensor:
+    def explain(self, inputs: FaceInputs, *, each: Each = map) -> torch.Tensor:
         if self.broken:
             raise FloatingPointError("it\nbroke")
         heat = torch.zeros(len(inputs.crops), 4, 4)

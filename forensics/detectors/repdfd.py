@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from forensics.attribution import METHOD, integrated_gradients, patch_heat
+from forensics.attribution import METHOD, Each, integrated_gradients, patch_heat
 from forensics.detector import WEIGHT_VARIANTS, FaceInputs, LoadOptions, Scope
 from forensics.errors import ForensicsError
 from forensics.evidence import Evidence
@@ -71,7 +71,7 @@ class RepDFDDetector:
         """The crops and identities that the `chosen` [K] faces are scored by."""
         return FaceInputs(evidence.crops(self.crop).data[chosen], self._identities(evidence, chosen))
 
-    def explain(self, inputs: FaceInputs) -> torch.Tensor:
+    def explain(self, inputs: FaceInputs, *, each: Each = map) -> torch.Tensor:
         """[K,F,F] float32 heat over each face as the tower sees it, F pixels wide, one value for each patch.
 
         It says where the pixels are whose detail moved the score; the identity is held as it is.
@@ -81,7 +81,7 @@ class RepDFDDetector:
             text = model.face2text(inputs.identities)
         faces = squash(inputs.crops, reprogram.face_pixels) * 255
         found = [
-            integrated_gradients(partial(self._score_against, words), face.unsqueeze(0))
+            integrated_gradients(partial(self._score_against, words), face.unsqueeze(0), each=each)
             for face, words in zip(faces, text, strict=True)
         ]
         return patch_heat(

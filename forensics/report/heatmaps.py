@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from face.track import Tracks
+from forensics.attribution import Each
 from forensics.detector import Detector, Explains, FaceInputs
 from forensics.evidence import Evidence
 from forensics.report.pictures import jpeg
@@ -86,7 +87,7 @@ class HeatmapKeeper:
         means = {found.track: found.mean_score or 0.0 for found in finding.tracks}
         shown = sorted(people, key=lambda person: (-means[person], person))[:MAX_HEATMAPS]
         try:
-            return _explained_side_by_side(detector, {person: people[person] for person in shown}), ()
+            return _all_explained(detector, {person: people[person] for person in shown}), ()
         except Exception as error:
             # A heatmap is a remark beside the scores: whatever goes wrong with it must not cost them.
             reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -95,17 +96,16 @@ class HeatmapKeeper:
             return (), (f"no heatmap of what drove the scores of {detector.name}: {reason}",)
 
 
-def _explained_side_by_side(detector: Explains, people: dict[int, _Kept]) -> tuple[FaceHeatmap, ...]:
+def _all_explained(detector: Explains, people: dict[int, _Kept]) -> tuple[FaceHeatmap, ...]:
     if not people:
         return ()
     device = next(iter(people.values())).inputs.crops.device
     with model_workers(device) as workers:
-        started = [workers.start(_explained, detector, person, kept) for person, kept in people.items()]
-        return tuple(heatmap() for heatmap in started)
+        return tuple(_explained(detector, person, kept, workers.each) for person, kept in people.items())
 
 
-def _explained(detector: Explains, person: int, kept: _Kept) -> FaceHeatmap:
-    heat = detector.explain(kept.inputs)[0].cpu().numpy()
+def _explained(detector: Explains, person: int, kept: _Kept, each: Each) -> FaceHeatmap:
+    heat = detector.explain(kept.inputs, each=each)[0].cpu().numpy()
     crop = np.ascontiguousarray(kept.inputs.crops[0].permute(1, 2, 0).cpu().numpy())
     return FaceHeatmap(
         track=person,

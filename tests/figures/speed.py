@@ -55,7 +55,6 @@ VARIATIONS = (
     Row(1280, 720, precision=BF16),
     Row(3840, 2160, seconds=20, precision=BF16),
     Row(seconds=20, precision=BF16),
-    Row(seconds=180, precision=BF16),
     Row(seconds=20, faces=0, precision=BF16),
     Row(seconds=20, faces=3, precision=BF16),
     Row(seconds=20, faces=6, precision=BF16),
