@@ -29,8 +29,8 @@ from forensics.report.outputs import write_outputs
 from forensics.report.pictures import PictureKeeper
 from forensics.scores import FrameScores
 from forensics.settings import AnalysisSettings
+from video import isolated
 from video.frames import FrameBatch
-from video.probe import probe
 from video.reader import open_video
 from weights.streams import sha256_of
 
@@ -73,16 +73,14 @@ def run_stages(path: Path, models: Models, settings: AnalysisSettings, report: R
     ranking = next((each for each in models.detectors.values() if each.scope is Scope.FACE), None)
     keeper = PictureKeeper(ranking.name if ranking else None) if settings.pictures else None
     heat = HeatmapKeeper(ranking) if settings.pictures and ranking else None
-    cost["decode"].of(device, lambda: probe(path))
+    cost["decode"].of(device, lambda: _decode(path, settings))
     for _ in ("before", "after"):
         cost["digest"].of(device, lambda: sha256_of(path))
-    with cost["decode"].measured(device):
-        reader = open_video(
-            path, sampling=settings.sampling, limits=settings.limits, backend=settings.backend
-        )
-    with reader:
-        batches = reader.batches(settings.chunk_frames)
-        while (batch := cost["decode"].of(device, lambda: next(batches, None))) is not None:
+    # Decoded again: the other process would go on decoding while other stages are timed.
+    with open_video(
+        path, sampling=settings.sampling, limits=settings.limits, backend=settings.backend
+    ) as reader:
+        for batch in reader.batches(settings.chunk_frames):
             with cost["digest"].measured(device):
                 digest.update(batch)
             evidence = _evidence(batch, models, tracker, cost)
@@ -103,6 +101,16 @@ def run_stages(path: Path, models: Models, settings: AnalysisSettings, report: R
             heat.heatmaps(tracks, report.detectors)
         write_outputs(report, Path(folder))
     return done
+
+
+def _decode(path: Path, settings: AnalysisSettings) -> None:
+    """Read the whole clip as an analysis does, in another process."""
+    isolated.probe(path)
+    with isolated.open_video(
+        path, sampling=settings.sampling, limits=settings.limits, backend=settings.backend
+    ) as reader:
+        for _ in reader.batches(settings.chunk_frames):
+            pass
 
 
 def _evidence(batch: FrameBatch, models: Models, tracker: Tracker, cost: defaultdict[str, Cost]) -> Evidence:
