@@ -57,7 +57,16 @@ def find_in_track(
         # How far a part must stand out is known in logits only.
         segments = replace(segments, min_excess=math.inf)
     series = score_series(scores.frame_index[own], score, sampled)
-    parts = find_segments(series, cue=thresholds.cue, clear=thresholds.clear, settings=segments)
+    parts = find_segments(
+        series,
+        cue=thresholds.cue,
+        clear=thresholds.clear,
+        components={
+            name: score_series(scores.frame_index[own], values[own], sampled)
+            for name, values in scores.components.items()
+        },
+        settings=segments,
+    )
     label, reason = _judge(mean, scored, thresholds, min_frames, stands_out=bool(parts))
     abstentions = _counted(
         Counter(why for why, of_track in zip(scores.abstained, own.tolist(), strict=True) if of_track and why)
@@ -76,6 +85,11 @@ def find_in_track(
         abstentions=abstentions,
         reason_detail=_detail(reason, abstentions),
         peaks=None if scores.peak is None else _peaks(scores.peak[own][given]),
+        components={
+            name: component
+            for name, values in scores.components.items()
+            if (component := _mean(values[own][given])) is not None
+        },
     )
 
 

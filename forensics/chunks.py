@@ -146,4 +146,5 @@ def _detector_score(scores: FrameScores, number: int) -> DetectorScore:
         probability=None if scores.probability is None else float(scores.probability[number]),
         abstained=None,
         peak=None if scores.peak is None else float(scores.peak[number]),
+        components={name: float(values[number]) for name, values in scores.components.items()},
     )

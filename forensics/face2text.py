@@ -102,9 +102,14 @@ class Face2Text(nn.Module):
         return ids if vocabulary is None else [list(vocabulary).index(token) for token in ids]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What each of the K prompts is about, in their order."""
+        return ("real", "fake") if self._generated is None else ("real", "fake", "generated")
+
+    @property
     def prompts(self) -> int:
         """How many prompts a face is compared with: K, 2 or 3."""
-        return 2 if self._generated is None else 3
+        return len(self.names)
 
     def forward(self, identities: torch.Tensor) -> torch.Tensor:
         """[N,E] float32 raw embeddings -> [N,K,D] float32 unit text features: real, fake, generated.

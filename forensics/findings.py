@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from forensics.scores import Abstention
@@ -82,6 +83,7 @@ class TrackFinding:
     the threshold or stand out of the rest, in order of time. `abstentions` say why the `abstained` got no
     score, the most frequent reason first; it is the `reason_detail` of a finding that is inconclusive for
     want of scores. `peaks` stand beside the score where a detector looks at several crops of a frame.
+    `components` are the means of what the score is made of, by name, where it weighs several prompts.
     """
 
     detector: str
@@ -97,6 +99,7 @@ class TrackFinding:
     abstentions: tuple[AbstentionCount, ...] = ()
     reason_detail: Abstention | None = None
     peaks: CropPeaks | None = None
+    components: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def of_whole_frames(self) -> bool:

@@ -82,6 +82,14 @@ def fake_logit(logits: torch.Tensor) -> torch.Tensor:
     return torch.logsumexp(logits[:, 1:], dim=1) - logits[:, 0]
 
 
+def prompt_logits(logits: torch.Tensor) -> torch.Tensor:
+    """[N,K] logits of the prompts, real first -> [N,K-1] log-odds of each other prompt against the real one.
+
+    Alone, each is what a softmax over it and the real prompt gives.
+    """
+    return logits[:, 1:] - logits[:, :1]
+
+
 def starter_vocabulary(*, generated: bool = False) -> tuple[int, ...]:
     """The CLIP token ids that the prompts use, ascending; the prompt for generated faces by choice."""
     prompts = [REAL_PROMPT, FAKE_PROMPT, FIXED_FAKE_PROMPT, *([GENERATED_PROMPT] if generated else [])]

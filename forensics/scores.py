@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -39,7 +39,9 @@ class FrameScores:
     float64 P(fake) in [0,1], or `None` for a detector that has none; `frame_index` [N] int64 frame
     numbers in the video; `track` [N] int64, or `None` for whole-frame detectors; `abstained` one reason
     or `None` per item. `peak` [N] float64 is the highest score of a frame's crops where a detector looks at
-    several, NaN where it abstained; `score` is then their mean.
+    several, NaN where it abstained; `score` is then their mean. `components` [N] float64 each, NaN where it
+    abstained, are what the score is made of where it weighs several prompts against real: the log-odds of
+    each of them alone, by name.
     """
 
     detector: str
@@ -50,20 +52,21 @@ class FrameScores:
     track: npt.NDArray[np.int64] | None
     abstained: tuple[Abstention | None, ...]
     peak: npt.NDArray[np.float64] | None = None
+    components: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.abstained)
-        arrays = [("score", self.score), ("frame_index", self.frame_index)]
-        arrays += [("probability", self.probability)] if self.probability is not None else []
-        arrays += [("track", self.track)] if self.track is not None else []
-        arrays += [("peak", self.peak)] if self.peak is not None else []
-        for name, values in arrays:
-            if values.shape != (count,):
+        given = [("score", self.score)]
+        given += [("peak", self.peak)] if self.peak is not None else []
+        given += [(f"component {name}", values) for name, values in self.components.items()]
+        beside = [("probability", self.probability), ("frame_index", self.frame_index), ("track", self.track)]
+        for name, values in (*given, *beside):
+            if values is not None and values.shape != (count,):
                 raise ValueError(f"{name} must be [{count}], not {list(values.shape)}")
         silent = np.array([reason is not None for reason in self.abstained], dtype=bool)
-        for values in (self.score, self.score if self.peak is None else self.peak):
+        for name, values in given:
             if not np.array_equal(np.isnan(values), silent) or np.isinf(values).any():
-                raise ValueError("a score must be finite, or NaN with a reason to abstain")
+                raise ValueError(f"a {name} must be finite, or NaN with a reason to abstain")
 
     def __len__(self) -> int:
         return len(self.abstained)
@@ -86,6 +89,9 @@ def joined(parts: Sequence[FrameScores]) -> FrameScores:
         track=np.concatenate(track) if track else None,
         abstained=tuple(reason for part in parts for reason in part.abstained),
         peak=np.concatenate(peak) if peak else None,
+        components={
+            name: np.concatenate([part.components[name] for part in parts]) for name in first.components
+        },
     )
 
 

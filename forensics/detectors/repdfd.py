@@ -15,7 +15,7 @@ from forensics.errors import ForensicsError
 from forensics.evidence import Evidence
 from forensics.face2text import PromptMode, random_identities
 from forensics.face_scores import score_faces
-from forensics.repdfd import RepDFD, fake_logit
+from forensics.repdfd import RepDFD, fake_logit, prompt_logits
 from forensics.repdfd_weights import Setup, load_chosen, weights_needed
 from forensics.reprogram import squash
 from forensics.scores import FrameScores
@@ -31,6 +31,7 @@ SCOPE = Scope.FACE
 class RepDFDDetector:
     """The loaded detector. Its score is the logit of P(fake): of not being real, over the prompts.
 
+    Where more than one prompt is not the real one, each one's log-odds against that are the components.
     `model` scores the faces cropped by `crop`.
     """
 
@@ -57,15 +58,19 @@ class RepDFDDetector:
 
     def score(self, evidence: Evidence) -> FrameScores:
         """Score the faces that are good enough; the others abstain with their first quality reason."""
+        _, *others = self.model.face2text.names
+        # Of two prompts the score itself is the only one.
+        components = others if len(others) > 1 else []
 
         def logits_of(chosen: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
             faces = self.inputs(evidence, chosen)
             with torch.inference_mode():
-                # Those of the softmax over the prompts.
-                logits = fake_logit(self.model(faces.crops, faces.identities).double())
-            return np.asarray(logits.cpu())
+                logits = self.model(faces.crops, faces.identities).double()
+                # Those of the softmax over the prompts, then of each prompt alone.
+                columns = torch.cat([fake_logit(logits).unsqueeze(1), prompt_logits(logits)], dim=1)
+            return np.asarray(columns[:, : 1 + len(components)].cpu())
 
-        return score_faces(self.name, evidence, logits_of)
+        return score_faces(self.name, evidence, logits_of, components=components)
 
     def inputs(self, evidence: Evidence, chosen: npt.NDArray[np.intp]) -> FaceInputs:
         """The crops and identities that the `chosen` [K] faces are scored by."""

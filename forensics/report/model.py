@@ -14,7 +14,7 @@ from forensics.report.verdict import DetectorRun, Verdict
 from video.facts import Probe
 from video.frames import Delivery
 
-SCHEMA_VERSION = "2.4"
+SCHEMA_VERSION = "2.5"
 CALIBRATION_NOTE = (
     "The score is uncalibrated: it ranks what was scored, it is no probability that this video is fake, "
     "and without a calibration on comparable material nothing is called real or fake."

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class DetectorScore:
     """One detector's word on one face or frame; without a score there is a reason.
 
-    `peak` is the highest score of a frame's crops, where a detector looks at several.
+    `peak` is the highest score of a frame's crops, where a detector looks at several. `components` are the
+    log-odds of each prompt against the real one, by name, where the score weighs several.
     """
 
     detector: str
@@ -17,6 +19,7 @@ class DetectorScore:
     probability: float | None
     abstained: str | None
     peak: float | None = None
+    components: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
