@@ -14,6 +14,7 @@ from forensics.report.people import person_name
 from forensics.report.reference import REFERENCE_NOTE, reference_grounds
 from forensics.report.verdict import DetectorRun
 from forensics.report.words import (
+    components_sentence,
     found_sentence,
     peaks_sentence,
     segment_sentence,
@@ -82,6 +83,8 @@ def _print_run(console: Console, report: Report, run: DetectorRun) -> None:
     for finding in run.finding.tracks:
         if finding.peaks is not None:
             console.print(Text(f"{_who(report, finding)}, {peaks_sentence(finding)}"))
+        if finding.components:
+            console.print(Text(f"{_who(report, finding)}, {components_sentence(finding)}"))
         for segment in finding.segments:
             console.print(Text(f"{_who(report, finding)}, {segment_sentence(segment)}"))
     if run.thresholds is not None:

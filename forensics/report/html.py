@@ -28,6 +28,8 @@ from forensics.report.words import (
     MARKS,
     abstention_words,
     clock_time,
+    component_words,
+    components_sentence,
     found_sentence,
     meaning_of,
     peaks_sentence,
@@ -228,6 +230,8 @@ def _environment() -> Environment:
     environment.globals["reference_headline"] = reference_headline
     environment.globals["segment_sentence"] = segment_sentence
     environment.globals["peaks_sentence"] = peaks_sentence
+    environment.globals["components_sentence"] = components_sentence
+    environment.globals["component_words"] = component_words
     environment.globals["thresholds_sentence"] = thresholds_sentence
     return environment
 

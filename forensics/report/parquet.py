@@ -6,7 +6,7 @@ from pathlib import Path
 
 from forensics.errors import UsageFault
 from forensics.report.model import Report
-from forensics.report.table import COLUMNS, table_rows
+from forensics.report.table import table_columns, table_rows
 
 FILE_NAME = "frames.parquet"
 NOT_INSTALLED = (
@@ -34,8 +34,9 @@ def write_parquet(report: Report, folder: Path) -> Path:
     import pyarrow.parquet as pq
 
     kinds = dict.fromkeys(WHOLE_NUMBERS, pa.int64()) | dict.fromkeys(TEXTS, pa.string())
-    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in COLUMNS])
-    rows = [dict(zip(COLUMNS, row, strict=True)) for row in table_rows(report)]
+    columns = table_columns(report)
+    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in columns])
+    rows = [dict(zip(columns, row, strict=True)) for row in table_rows(report)]
     path = folder / FILE_NAME
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
     return path

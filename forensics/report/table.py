@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from forensics.report.model import Report
@@ -34,31 +34,39 @@ FACE_COLUMNS = (
 NOBODY = (None,) * len(PERSON_COLUMNS)
 NO_FACE = (None,) * len(FACE_COLUMNS)
 COLUMNS = (*FRAME_COLUMNS, *PERSON_COLUMNS, *SCORE_COLUMNS, *FACE_COLUMNS)
+COMPONENT_PREFIX = "component_"
 
 
 def write_table(report: Report, folder: Path) -> Path:
     """Write faces in the report's order (by frame, then by confidence), then whole frames.
 
-    Empty means not given: a whole frame has no person and no box.
+    Empty means not given: a whole frame has no person and no box, a detector its own components only.
     """
     path = folder / FILE_NAME
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
+        writer.writerow(table_columns(report))
         writer.writerows([inert(cell) for cell in row] for row in table_rows(report))
     return path
 
 
+def table_columns(report: Report) -> tuple[str, ...]:
+    """COLUMNS, and after them one for each component of a score that a detector gave."""
+    return (*COLUMNS, *(f"{COMPONENT_PREFIX}{name}" for name in _components(report)))
+
+
 def table_rows(report: Report) -> Iterator[tuple[object, ...]]:
-    """The rows of the table, a cell for each of COLUMNS, `None` for what is not given."""
+    """The rows of the table, a cell for each of `table_columns`, `None` for what is not given."""
     frames = {row.frame_index: row for row in report.frames}
+    names = _components(report)
     for face in report.faces:
         person = (face.track, person_name(face.track))
         for score in face.scores:
-            yield (*_place(frames[face.frame_index]), *person, *_said(score), *_face(face))
+            place = _place(frames[face.frame_index])
+            yield (*place, *person, *_said(score), *_face(face), *_parts(score, names))
     for frame in report.frames:
         for score in frame.scores:
-            yield (*_place(frame), *NOBODY, *_said(score), *NO_FACE)
+            yield (*_place(frame), *NOBODY, *_said(score), *NO_FACE, *_parts(score, names))
 
 
 def _place(frame: FrameRow) -> tuple[object, ...]:
@@ -67,6 +75,15 @@ def _place(frame: FrameRow) -> tuple[object, ...]:
 
 def _said(score: DetectorScore) -> tuple[object, ...]:
     return (score.detector, score.score, score.peak, score.probability, score.abstained)
+
+
+def _components(report: Report) -> tuple[str, ...]:
+    rows: tuple[FaceRow | FrameRow, ...] = (*report.faces, *report.frames)
+    return tuple(dict.fromkeys(name for row in rows for score in row.scores for name in score.components))
+
+
+def _parts(score: DetectorScore, names: Sequence[str]) -> tuple[object, ...]:
+    return tuple(score.components.get(name) for name in names)
 
 
 def _face(face: FaceRow) -> tuple[object, ...]:

@@ -119,6 +119,7 @@ class _Drawing:
                 name="whole frame" if found.track is None else person_name(found.track),
                 track=found.track,
                 kind=segment.kind.value,
+                component=segment.component,
                 left=self.x(segment.first_seconds),
                 width=max(self.x(segment.last_seconds) - self.x(segment.first_seconds), 1.0),
             )

@@ -39,11 +39,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Band:
-    """A segment as a box across the panel."""
+    """A segment as a box across the panel, with the component of the score that it stands out in, if one."""
 
     name: str
     track: int | None
     kind: str
+    component: str | None
     left: float
     width: float
 

@@ -43,8 +43,8 @@ LABEL_MEANING = {
 _PART_MEANING = {
     Scope.FACE: (
         "On the whole the faces score as unaltered ones do, but for a part of the time one face scores far "
-        "above the rest of its own frames. That may be a manipulated part, a change of light or pose, or "
-        "compression: look at the segments below."
+        "above the rest of its own frames, by the score or by one prompt in it. That may be a manipulated "
+        "part, a change of light or pose, or compression: look at the segments below."
     ),
     Scope.FRAME: (
         "On the whole the frames score as photographs do, but for a part of the time they score far above "
@@ -138,16 +138,32 @@ def peaks_sentence(found: TrackFinding) -> str:
     )
 
 
+def components_sentence(found: TrackFinding) -> str:
+    """What each prompt makes of the faces beside the score over all of them; empty without any."""
+    if not found.components:
+        return ""
+    means = ", ".join(f"{name} {mean:+z.2f}" for name, mean in found.components.items())
+    return f"by prompt: {means} against real"
+
+
 def segment_sentence(segment: Segment) -> str:
     """Where a segment lies and why it is one."""
     why = {
         SegmentKind.OVER_THRESHOLD: "scores over the threshold",
         SegmentKind.STANDS_OUT: "stands out of the rest",
     }[segment.kind]
+    if segment.component is not None:
+        why += f" in the {component_words(segment.component)}"
+    rest = "" if segment.rest_score is None else f" (rest {segment.rest_score:+z.2f})"
     return (
-        f"{segment.first_seconds:.2f} - {segment.last_seconds:.2f} s {why}: mean {segment.mean_score:+z.2f}, "
-        f"highest {segment.peak_score:+z.2f}, {segment.scored} scored"
+        f"{segment.first_seconds:.2f} - {segment.last_seconds:.2f} s {why}: mean {segment.mean_score:+z.2f}"
+        f"{rest}, highest {segment.peak_score:+z.2f}, {segment.scored} scored"
     )
+
+
+def component_words(component: str) -> str:
+    """What a component of a score is, by its name."""
+    return f"{component} prompt"
 
 
 def settings_sentence(settings: SettingsFacts) -> str:
