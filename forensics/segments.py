@@ -29,9 +29,9 @@ class SegmentKind(StrEnum):
 class Segment:
     """A part of a track, from its first to its last frame, both included.
 
-    `scored` counts the frames with a score; `mean_score` and `peak_score` are of those, not smoothed. A part
-    that stands out lies above `rest_score`, the mean of what is no such part (nor over the threshold). With a
-    `component` it stands out in that alone, and all three are of the component, not of the score.
+    `scored` counts the frames with a score; `mean_score` and `peak_score` are of those, not smoothed.
+    `rest_score` is the mean of what a part that stands out stands out of. With a `component` it does so in
+    that alone, and all three are of the component, not of the score.
     """
 
     kind: SegmentKind

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import media
@@ -37,10 +38,13 @@ def _base() -> Report:
         return analyze_video(clip, stub_models(StubDetector("a", lambda index: 0.0)), settings)
 
 
-def detector_score(score: float | None) -> DetectorScore:
-    """The word of detector "a": a score, or that the face was blurred."""
-    probability = None if score is None else float(1 / (1 + np.exp(-score)))
-    return DetectorScore("a", score, probability, Abstention.BLURRED.value if score is None else None)
+def detector_score(
+    score: float | None, components: Mapping[str, float] = MappingProxyType({})
+) -> DetectorScore:
+    """The word of detector "a": a score with its components, or that the face was blurred."""
+    if score is None:
+        return DetectorScore("a", None, None, Abstention.BLURRED.value)
+    return DetectorScore("a", score, float(1 / (1 + np.exp(-score))), None, components=dict(components))
 
 
 def frame(number: int, seconds: float) -> FrameRow:
@@ -59,13 +63,25 @@ def picture(track: int, number: int) -> FacePicture:
     return FacePicture(track, number, base64.b64encode(data).decode("ascii"))
 
 
-def report_of(*people: Sequence[float | None], pictures: bool = False) -> Report:
-    """A report in which each person was seen in every sampled frame with these scores by detector "a"."""
+def report_of(
+    *people: Sequence[float | None],
+    pictures: bool = False,
+    components: Mapping[str, Sequence[float]] = MappingProxyType({}),
+) -> Report:
+    """A report in which each person was seen in every sampled frame with these scores by detector "a".
+
+    `components` are those of each frame, the same for everybody.
+    """
     base = _base()
     count = max((len(scores) for scores in people), default=4)
     seconds = np.arange(count) * STEP_SECONDS
     rows = [
-        face(number, float(seconds[number]), detector_score(scores[number]), track=track)
+        face(
+            number,
+            float(seconds[number]),
+            detector_score(scores[number], {name: of[number] for name, of in components.items()}),
+            track=track,
+        )
         for number in range(count)
         for track, scores in enumerate(people)
         if number < len(scores)
@@ -78,7 +94,11 @@ def report_of(*people: Sequence[float | None], pictures: bool = False) -> Report
     )
     track_ids = np.array([row.track for row in rows], np.int64)
     reasons = tuple(None if np.isfinite(score) else Abstention.BLURRED for score in given)
-    scores = FrameScores("a", ScoreKind.LOGIT, given, None, frame_index, track_ids, reasons)
+    parts = {
+        name: np.array([row.scores[0].components.get(name, np.nan) for row in rows], np.float64)
+        for name in components
+    }
+    scores = FrameScores("a", ScoreKind.LOGIT, given, None, frame_index, track_ids, reasons, components=parts)
     sampled = SampledFrames(np.arange(count), seconds, np.zeros(count, np.int64))
     found = tuple(
         find_in_track(scores, track, run.thresholds, sampled=sampled) for track in range(len(people))
@@ -107,3 +127,9 @@ def _person(like: Person, track: int, count: int) -> Person:
         last_seconds=last * STEP_SECONDS,
         detections=count,
     )
+
+
+def report_with_part() -> Report:
+    """One person at a steady score, whom the fake prompt takes for fake from 4.00 to 6.75 s."""
+    parts = {"fake": [-3.0] * 16 + [-0.5] * 12 + [-3.0] * 12, "generated": [0.75] * 40}
+    return report_of([-1.5] * 40, components=parts)

@@ -282,6 +282,18 @@ def test_a_repetition_elsewhere_may_differ_by_the_tolerance(
     assert all(word in check.detail for word in words), check.detail
 
 
+@pytest.mark.parametrize(("by", "state"), [(0.019, State.SOUND), (0.3, State.FAILED)])
+def test_components_may_differ_elsewhere_as_scores_may(out: Path, by: float, state: State) -> None:
+    def said(fake: float) -> Report:
+        report = read_report(out)
+        scores = (replace(report.faces[0].scores[0], components={"fake": fake}),)
+        return replace(report, faces=(replace(report.faces[0], scores=scores), *report.faces[1:]))
+
+    check = compared(said(0.5), elsewhere(said(0.5 + by)))
+    assert check.state is state
+    assert ("faces.0.scores.0.components.fake" in check.detail) == (state is State.FAILED)
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

@@ -198,6 +198,45 @@ def test_the_highest_crops_are_summed_up_beside_the_mean() -> None:
     assert find_in_track(silent, None, LIMITS).peaks is None
 
 
+def prompted(score: Sequence[float], **components: Sequence[float]) -> FrameScores:
+    """Scores of one track with components; where the score is NaN, so are they."""
+    scores = scores_of(score, [0] * len(score))
+    silent = np.isnan(scores.score)
+    parts = {name: np.where(silent, np.nan, values) for name, values in components.items()}
+    return replace(scores, components=parts)
+
+
+def test_the_means_of_components_are_over_the_scored_faces_of_the_track() -> None:
+    scores = prompted([1.0, np.nan, 2.0, 3.0], fake=[-1.0, 9.0, -2.0, -6.0], generated=[0.0, 9.0, 1.0, 2.0])
+    found = find_in_track(scores, 0, LIMITS)
+    assert list(found.components.items()) == [("fake", -3.0), ("generated", 1.0)]
+    assert find_in_track(prompted([np.nan] * 3, fake=[1.0] * 3), 0, LIMITS).components == {}
+    assert find_in_track(scores_of([1.0] * 3, [0] * 3), 0, LIMITS).components == {}
+
+
+@pytest.mark.parametrize(
+    ("mean", "label", "reason"),
+    [
+        (-1.5, Label.INCONCLUSIVE, Reason.PART_STANDS_OUT),
+        (0.0, Label.INCONCLUSIVE, Reason.BETWEEN_THRESHOLDS),
+        (1.5, Label.CUES, None),
+    ],
+)
+def test_a_part_by_a_component_keeps_a_low_mean_from_clearing_anybody_and_changes_no_other_finding(
+    mean: float, label: Label, reason: Reason | None
+) -> None:
+    fake = [-3.0] * 16 + [-0.5] * 12 + [-3.0] * 12
+    found = find_in_track(prompted([mean] * 40, fake=fake), 0, LIMITS)
+    assert (found.label, found.reason) == (label, reason)
+    assert "fake" in [part.component for part in found.segments] or found.label is Label.CUES
+
+
+def test_a_component_in_other_units_than_logits_has_no_part() -> None:
+    fake = [-3.0] * 16 + [-0.5] * 12 + [-3.0] * 12
+    scores = replace(prompted([-1.5] * 40, fake=fake), kind=ScoreKind.MARGIN)
+    assert find_in_track(scores, 0, LIMITS).segments == ()
+
+
 def test_the_order_of_arrival_does_not_matter() -> None:
     rng = np.random.default_rng(0)
     values = (rng.normal(size=200) * 10.0 ** rng.integers(-8, 8, 200)).tolist()

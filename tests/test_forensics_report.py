@@ -196,6 +196,20 @@ def test_whole_frames_come_after_the_faces_without_person_and_box(report: Report
     assert whole == dict.fromkeys(COLUMNS, "") | given
 
 
+def test_components_are_columns_of_their_own_where_a_detector_gives_any(
+    report: Report, tmp_path: Path
+) -> None:
+    scores = (
+        DetectorScore("a", 1.0, None, None, components={"fake": -0.5, "generated": 0.75}),
+        DetectorScore("a", None, None, "blurred"),
+        DetectorScore("b", 2.0, None, None),
+    )
+    first, *others = rows_of(replace(report, faces=(replace(report.faces[0], scores=scores),)), tmp_path)
+    assert tuple(first) == (*COLUMNS, "component_fake", "component_generated")
+    assert (first["component_fake"], first["component_generated"]) == ("-0.5", "0.75")
+    assert [(row["component_fake"], row["component_generated"]) for row in others] == [("", "")] * 2
+
+
 @pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
 def test_no_text_starts_a_formula_and_numbers_stay_so(report: Report, tmp_path: Path, start: str) -> None:
     scores = (DetectorScore(start, -1.5, 0.125, None), DetectorScore("b", None, None, start))

@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 import media
 import pytest
+from reports import report_with_part
 from stubs import StubDetector, stub_models
 
 from face.manual import ManualFace
@@ -66,6 +67,17 @@ def test_a_report_comes_back_as_it_was(report: Report, tmp_path: Path) -> None:
     assert report_json(read_report(path)) == path.read_text(encoding="utf-8")
 
 
+def test_components_and_the_part_that_stands_out_in_one_come_back(tmp_path: Path) -> None:
+    report = report_with_part()
+    plain = json.loads(report_json(report))
+    (track,) = plain["detectors"][0]["finding"]["tracks"]
+    assert track["components"] == {"fake": -2.25, "generated": 0.75}
+    assert [(part["component"], part["rest_score"]) for part in track["segments"]] == [("fake", -3.0)]
+    assert plain["faces"][16]["scores"][0]["components"] == {"fake": -0.5, "generated": 0.75}
+    jsonschema.Draft202012Validator(report_schema()).validate(plain)
+    assert read_report(write_json(report, tmp_path)) == report
+
+
 def test_a_report_without_faces_comes_back(clip: Path, tmp_path: Path) -> None:
     report = replace(analysed(clip, found=False), faces=())
     assert read_report(write_json(report, tmp_path)) == report
@@ -117,6 +129,7 @@ def assert_refused(path: Path, *words: str) -> None:
         (lambda plain: plain["faces"][0].update(box_xyxy=[1, 2, 3]), ["damaged", "faces.0.box_xyxy"]),
         (lambda plain: plain["detectors"][0]["thresholds"].update(clear=9.0), ["detectors.0.thresholds"]),
         (lambda plain: plain["faces"][0].update(sharpness=float("inf")), ["damaged", "no JSON"]),
+        (lambda plain: plain["faces"][0]["scores"][0].update(components={"fake": "1"}), ["components.fake"]),
     ],
 )
 def test_damage_is_named(report: Report, tmp_path: Path, change: Change, words: list[str]) -> None:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from face.types import QualityReason
-from forensics.scores import Abstention, FrameScores, ScoreKind, abstain_where_not_finite
+from forensics.scores import Abstention, FrameScores, ScoreKind, abstain_where_not_finite, joined
 
 Reasons = tuple[Abstention | None, ...]
 
@@ -60,6 +60,29 @@ def test_outputs_and_reasons_must_be_as_many() -> None:
 def test_a_score_is_missing_exactly_where_there_is_a_reason(score: float, reason: Abstention | None) -> None:
     with pytest.raises(ValueError, match="finite, or NaN with a reason"):
         scores_of(np.array([1.0, score]), (None, reason))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_component_is_missing_exactly_where_the_score_is(value: float) -> None:
+    score, reasons = np.array([1.0, np.nan]), (None, Abstention.BLURRED)
+    parts = {"fake": np.array([0.5, np.nan]), "generated": np.array([value, np.nan])}
+    with pytest.raises(ValueError, match="a component generated must be finite, or NaN with a reason"):
+        scores_of(score, reasons, components=parts)
+    with pytest.raises(ValueError, match="a component fake must be finite"):
+        scores_of(score, reasons, components={"fake": np.zeros(2)})
+    with pytest.raises(ValueError, match=r"component fake must be \[2\]"):
+        scores_of(score, reasons, components={"fake": np.zeros(3)})
+
+
+def test_components_of_consecutive_parts_are_joined_by_name() -> None:
+    parts = [
+        scores_of(np.full(2, at), (None, None), components={"a": np.full(2, at), "b": np.full(2, -at)})
+        for at in (1.0, 2.0)
+    ]
+    whole = joined(parts)
+    assert list(whole.components) == ["a", "b"]
+    np.testing.assert_array_equal(whole.components["a"], [1, 1, 2, 2])
+    np.testing.assert_array_equal(whole.components["b"], [-1, -1, -2, -2])
 
 
 def test_scores_with_abstentions_are_counted_by_face() -> None:

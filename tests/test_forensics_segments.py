@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -23,16 +25,23 @@ def find(
     seconds: npt.ArrayLike | None = None,
     looked_at: npt.ArrayLike | None = None,
     cuts: npt.ArrayLike = (),
+    components: Mapping[str, npt.ArrayLike] = MappingProxyType({}),
     settings: SegmentSettings = DEFAULT_SETTINGS,
 ) -> tuple[Segment, ...]:
     """Segments of scores at four frames a second of a clip with 24, or at the times given.
 
-    `looked_at` are the times of all sampled frames, if more than those of the scores; shots begin at `cuts`.
+    `components` are as many values as the scores each. `looked_at` are the times of all sampled frames, if
+    more than those of the scores; shots begin at `cuts`.
     """
     values = np.asarray(score, np.float64)
     times = np.arange(len(values)) / 4 if seconds is None else np.asarray(seconds, np.float64)
-    series = score_series(numbers(times), values, frames(times if looked_at is None else looked_at, cuts))
-    return find_segments(series, cue=CUE, clear=CLEAR, settings=settings)
+    sampled = frames(times if looked_at is None else looked_at, cuts)
+    series, *others = (
+        score_series(numbers(times), np.asarray(of, np.float64), sampled)
+        for of in (values, *components.values())
+    )
+    parts = dict(zip(components, others, strict=True))
+    return find_segments(series, cue=CUE, clear=CLEAR, components=parts, settings=settings)
 
 
 def numbers(seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -178,6 +187,56 @@ def test_a_part_far_above_the_rest_of_the_face_stands_out() -> None:
     assert part.mean_score == pytest.approx(score[16:28].mean())
 
 
+def test_a_part_says_what_it_stands_out_of() -> None:
+    (part,) = find([-4.0] * 20 + [-1.0] * 6 + [-3.0] * 20)
+    assert (part.mean_score, part.rest_score, part.component) == (-1.0, -3.5, None)
+    over, out = find([-4.0] * 20 + [2.0] * 6 + [-4.0] * 20 + [-1.0] * 6)
+    assert (over.rest_score, out.rest_score) == (None, -4.0)
+
+
+# A face that one prompt takes for generated all the time, and another for fake in a part of it.
+DOMINATED = [0.8] * 40
+FAKE_IN_PART = [-3.0] * 16 + [-0.5] * 12 + [-3.0] * 12
+
+
+def test_a_part_that_stands_out_in_one_component_alone_is_found_by_that() -> None:
+    assert find(DOMINATED) == ()
+    (part,) = find(DOMINATED, components={"fake": FAKE_IN_PART, "generated": DOMINATED})
+    assert part == Segment(OUT, 4.0, 6.75, 96, 162, 12, -0.5, -0.5, rest_score=-3.0, component="fake")
+
+
+def test_where_the_score_has_a_part_its_components_have_none() -> None:
+    for level, kind in ((0.2, OUT), (2.0, OVER)):
+        score = [-3.0] * 20 + [level] * 8 + [-3.0] * 12
+        (part,) = find(score, components={"fake": FAKE_IN_PART})
+        assert (part.kind, part.component, part.first_seconds) == (kind, None, 5.0)
+    elsewhere = [-3.0] * 34 + [2.0] * 6
+    assert [part.component for part in find(elsewhere, components={"fake": FAKE_IN_PART})] == ["fake", None]
+
+
+def test_of_overlapping_parts_of_two_components_the_one_that_stands_out_furthest_is_kept() -> None:
+    further = [-4.0] * 18 + [-0.5] * 12 + [-4.0] * 10
+    for parts in ({"a": FAKE_IN_PART, "b": further}, {"b": further, "a": FAKE_IN_PART}):
+        (part,) = find(DOMINATED, components=parts)
+        assert (part.component, part.first_seconds, part.rest_score) == ("b", 4.5, -4.0)
+    apart = [-4.0] * 2 + [-0.5] * 8 + [-4.0] * 30
+    found = find(DOMINATED, components={"a": FAKE_IN_PART, "b": apart})
+    assert [(part.component, part.first_seconds) for part in found] == [("b", 0.5), ("a", 4.0)]
+
+
+@pytest.mark.parametrize(("level", "count"), [(-1.5, 1), (-1.75, 0)])
+def test_a_component_far_below_real_has_no_part(level: float, count: int) -> None:
+    low = [-6.0] * 16 + [level] * 12 + [-6.0] * 12
+    settings = SegmentSettings(min_component=-1.5)
+    assert len(find(DOMINATED, components={"generated": low}, settings=settings)) == count
+
+
+def test_a_component_far_below_real_does_not_take_the_place_of_another_s_part() -> None:
+    low = [-10.0] * 16 + [-4.0] * 12 + [-10.0] * 12
+    (part,) = find(DOMINATED, components={"generated": low, "fake": FAKE_IN_PART})
+    assert part.component == "fake"
+
+
 def test_noise_slow_change_and_small_steps_do_not_stand_out() -> None:
     assert find(steady(-2.0, 400)) == ()
     assert find(np.r_[steady(-2.9, 16), steady(-2.0, 12, 1), steady(-2.9, 12, 2)]) == ()
@@ -247,6 +306,7 @@ def test_thresholds_in_the_wrong_order_are_refused() -> None:
         {"min_excess_deviations": -1},
         {"min_scored": 0},
         {"max_share": 0.6},
+        {"min_component": float("nan")},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(change: dict[str, float]) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from forensics.face2text import Face2Text, PromptMode, random_identities
-from forensics.repdfd import RepDFD, fake_logit
+from forensics.repdfd import RepDFD, fake_logit, prompt_logits
 from forensics.reprogram import BorderReprogram
 
 FACES = 3
@@ -135,3 +135,16 @@ def test_the_fake_logit_is_the_log_odds_of_every_prompt_but_the_real_one() -> No
     real = logits.softmax(dim=1)[:, 0]
     torch.testing.assert_close(fake_logit(logits), torch.log((1 - real) / real))
     assert torch.equal(fake_logit(logits[:, :2]), logits[:, 1] - logits[:, 0])
+
+
+def test_a_prompt_s_logit_is_its_log_odds_against_the_real_one_alone() -> None:
+    logits = torch.tensor([[1.0, 2.0, 0.5], [3.0, -1.0, -2.0]], dtype=torch.float64)
+    expected = [[one[[0, other]].softmax(dim=0)[1] for other in (1, 2)] for one in logits]
+    torch.testing.assert_close(prompt_logits(logits).sigmoid(), torch.tensor(expected, dtype=torch.float64))
+
+
+def test_the_prompts_are_named_in_the_order_of_their_logits() -> None:
+    model, _, _ = project_model(PromptMode.FACE)
+    third = Face2Text(tiny_clip(), model.face2text.projection, generated=True)
+    assert model.face2text.names == ("real", "fake")
+    assert third.names == ("real", "fake", "generated")

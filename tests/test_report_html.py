@@ -10,7 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from reports import report_of
+from reports import report_of, report_with_part
 
 from forensics.report.facts import CaseFacts
 from forensics.report.html import render_html
@@ -129,6 +129,23 @@ def test_the_timeline_has_a_key_of_all_its_marks_in_sight() -> None:
     assert "over_threshold" in drawn
     for kind, words in MARKS.items():
         assert (words in key) == (kind in drawn), kind
+
+
+def test_the_card_says_what_each_prompt_makes_of_the_face_and_where_one_stands_out() -> None:
+    page = render_html(report_with_part())
+    card = " ".join(page.partition('class="card"')[2].partition("</article>")[0].split())
+    assert "by prompt: fake -2.25, generated +0.75 against real" in card
+    assert "stands out of the rest in the fake prompt: mean -0.50 (rest -3.00)" in card
+    assert "<title>person A: fake prompt</title>" in page
+    assert "the mean shows no cue, but a part stands out" in page
+    plain = render_html(report_of([-3.0] * 4 + [3.0] * 8))
+    assert "prompt:" not in plain.partition('class="card"')[2].partition("</article>")[0]
+    assert "<title>person A</title>" in plain
+
+
+def test_the_name_of_a_component_never_becomes_an_element() -> None:
+    parts = {"<b>x": [-3.0] * 16 + [-0.5] * 12 + [-3.0] * 12}
+    assert "<b>" not in render_html(report_of([-1.5] * 40, components=parts))
 
 
 def test_nothing_on_the_page_is_minus_zero() -> None:

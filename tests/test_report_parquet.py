@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from outputs import analysed_clip, run, use_stub_models
-from reports import report_of
+from reports import report_of, report_with_part
 
 from forensics.errors import ExitCode
 from forensics.report.model import Report
@@ -44,6 +44,13 @@ def test_numbers_are_numbers_also_where_every_cell_is_empty(tmp_path: Path) -> N
     assert {kinds[name] for name in ("frame_index", "shot", "track")} == {"int64"}
     assert {kinds[name] for name in ("person", "detector", "abstained")} == {"string"}
     assert {kinds[name] for name in ("score", "peak", "probability", "x1", "pts_seconds")} == {"double"}
+
+
+def test_components_are_columns_of_numbers_after_the_others(tmp_path: Path) -> None:
+    table = parquet().read_table(write_parquet(report_with_part(), tmp_path))
+    assert table.column_names == [*COLUMNS, "component_fake", "component_generated"]
+    assert {str(table.schema.field(name).type) for name in table.column_names[len(COLUMNS) :]} == {"double"}
+    assert set(table.column("component_fake").to_pylist()) == {-3.0, -0.5}
 
 
 def test_a_report_without_faces_has_the_columns_all_the_same(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from reports import detector_score, face, frame, report_of
+from reports import detector_score, face, frame, report_of, report_with_part
 
 from forensics.report.model import Report
 from forensics.report.timeline import timeline
@@ -163,6 +163,13 @@ def test_the_key_names_what_is_drawn_and_nothing_else() -> None:
     assert kinds
     assert kinds == set(marks) & {"over_threshold", "stands_out"}
     assert set(marks) <= set(MARKS)
+
+
+def test_a_part_by_one_component_is_a_band_that_names_it() -> None:
+    (band,) = (band for panel in drawn(report_with_part()).panels for band in panel.bands)
+    assert (band.name, band.kind, band.component) == ("person A", "stands_out", "fake")
+    (plain,) = drawn(report_of([-3.0] * 8 + [3.0] * 8)).panels[0].bands
+    assert plain.component is None
 
 
 def test_the_identity_has_a_panel_of_its_own_without_thresholds() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -9,14 +10,17 @@ import pytest
 from forensics.detector import Scope
 from forensics.findings import CropPeaks, Label, Reason, Thresholds, TrackFinding
 from forensics.report.words import (
+    components_sentence,
     found_sentence,
     margin_words,
     meaning_of,
     peaks_sentence,
+    segment_sentence,
     settings_sentence,
     thresholds_sentence,
 )
 from forensics.scores import Abstention
+from forensics.segments import Segment, SegmentKind
 from forensics.settings import AnalysisSettings
 from video.sampling import Sampling
 
@@ -109,3 +113,24 @@ def test_the_highest_crops_are_named_as_an_addition() -> None:
     assert "mean +1.25, highest of all +3.50" in sentence
     assert "addition of this tool" in sentence
     assert peaks_sentence(found(None, None)) == ""
+
+
+def test_each_prompt_is_named_with_what_it_makes_of_the_faces() -> None:
+    one = replace(found(0, None), components={"fake": -1.594, "generated": 0.811})
+    assert components_sentence(one) == "by prompt: fake -1.59, generated +0.81 against real"
+    assert components_sentence(found(0, None)) == ""
+
+
+def test_a_segment_says_what_it_stands_out_of_and_in_which_prompt() -> None:
+    over = Segment(SegmentKind.OVER_THRESHOLD, 4.0, 6.75, 96, 162, 12, 2.5, 3.0)
+    assert segment_sentence(over) == (
+        "4.00 - 6.75 s scores over the threshold: mean +2.50, highest +3.00, 12 scored"
+    )
+    out = replace(over, kind=SegmentKind.STANDS_OUT, mean_score=-0.87, peak_score=-0.15, rest_score=-3.1)
+    assert segment_sentence(out) == (
+        "4.00 - 6.75 s stands out of the rest: mean -0.87 (rest -3.10), highest -0.15, 12 scored"
+    )
+    assert segment_sentence(replace(out, component="fake")) == (
+        "4.00 - 6.75 s stands out of the rest in the fake prompt: mean -0.87 (rest -3.10), highest -0.15, "
+        "12 scored"
+    )
