@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import media
 import numpy as np
 import pytest
 import torch
 from reports import report_with_part
+from stubs import stub_models
 from tiny import tiny_clip
 from tiny_towers import Colours, evidence_of, tiny_config, tiny_store
 
@@ -16,10 +18,13 @@ from forensics.detector import LoadOptions
 from forensics.detectors import repdfd
 from forensics.evidence import Evidence
 from forensics.face_scores import score_faces
+from forensics.pipeline import analyze_video
 from forensics.repdfd import build
 from forensics.repdfd_checkpoint import save_checkpoint
 from forensics.scores import Abstention
+from forensics.settings import AnalysisSettings
 from forensics.train.repdfd import with_generated_prompt
+from video.sampling import Sampling
 
 FACES = 3
 
@@ -54,6 +59,28 @@ def test_each_of_three_prompts_is_weighed_against_the_real_one(
     expected = np.log(np.exp(fake) + np.exp(generated)) - real
     np.testing.assert_allclose(scores.score, expected, atol=1e-5)
     assert np.abs(fake - generated).min() > 1e-3
+
+
+def test_a_report_says_of_every_face_and_person_what_each_prompt_makes_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = loaded(tmp_path, monkeypatch, generated=True)
+    models = stub_models(detector, identity=Colours("dlib", 128))
+    settings = AnalysisSettings(
+        sampling=Sampling.all(), detectors=("repdfd",), device="cpu", chunk_frames=2, pictures=False
+    )
+    report = analyze_video(media.h264(tmp_path / "clip.mp4", count=FACES), models, settings)
+    said = [face.scores[0] for face in report.faces]
+    parts = np.array([[one.components["fake"], one.components["generated"]] for one in said])
+    assert parts.shape == (FACES, 2)
+    # The weights of a softmax add up: not real is fake or generated.
+    np.testing.assert_allclose([one.score for one in said], np.logaddexp(*parts.T), atol=1e-9)
+    finding = report.detectors[0].finding
+    assert finding is not None
+    (person,) = finding.tracks
+    assert person.components == pytest.approx(
+        dict(zip(("fake", "generated"), parts.mean(axis=0), strict=True))
+    )
 
 
 def test_of_two_prompts_the_score_is_the_only_one(

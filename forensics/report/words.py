@@ -83,7 +83,9 @@ _PINS = {
 # The key of the timeline: what each kind of mark stands for.
 MARKS = {
     SegmentKind.OVER_THRESHOLD.value: "shaded: a segment with scores over the threshold",
-    SegmentKind.STANDS_OUT.value: "shaded with a border: a segment that stands out of the rest",
+    SegmentKind.STANDS_OUT.value: (
+        "shaded with a border: a segment that stands out of the rest, by the score or by one prompt in it"
+    ),
     "threshold": "dashed across: a threshold, named under its chart",
     "silent": "tick at the foot: looked at, but without a score (the detector abstained)",
     "faceless": "tick at the top: a frame that was looked at and shows no face",
