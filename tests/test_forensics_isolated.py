@@ -13,6 +13,7 @@ from command_line import assert_refused, run
 from outputs import use_stub_models
 from stubs import StubDetector, stub_models
 
+import forensics.one_pass
 import forensics.pipeline
 from forensics.errors import ExitCode
 from forensics.pipeline import analyze_video
@@ -44,7 +45,7 @@ def test_the_report_is_that_of_decoding_in_this_process(
     def open_here(path: Path, *, patience: Patience, **options: object) -> reader.VideoReader:
         return reader.open_video(path, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(forensics.pipeline, "open_video", open_here)
+    monkeypatch.setattr(forensics.one_pass, "open_video", open_here)
     monkeypatch.setattr(forensics.pipeline, "probe", lambda path, *, patience: probe.probe(path))
     assert report_of(path, sampling) == there
     assert '"decoded_frames_sha256": "' in there

@@ -182,8 +182,8 @@ def test_the_frames_digest_is_that_of_all_frames_in_order(clip: Path) -> None:
 
 def test_free_memory_goes_back_every_so_many_chunks(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     returned: list[int] = []
-    monkeypatch.setattr("forensics.pipeline.CHUNKS_BETWEEN_RETURNS", 2)
-    monkeypatch.setattr("forensics.pipeline.return_free_memory", lambda: returned.append(1))
+    monkeypatch.setattr("forensics.one_pass.CHUNKS_BETWEEN_RETURNS", 2)
+    monkeypatch.setattr("forensics.one_pass.return_free_memory", lambda: returned.append(1))
     analyze_video(clip, stub_models(StubDetector("a", float)), settings("a"))
     assert len(returned) == 24 // 4 // 2
 
