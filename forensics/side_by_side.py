@@ -72,19 +72,19 @@ def _search_started(front: FrontHalf, batch: FrameBatch, workers: Workers) -> Ca
     """The search for faces in the batch, begun, on a CPU in parts that the workers share."""
     waits = [
         (first, workers.start(front.detector.detect, batch.data[first:last]))
-        for first, last in _parts(len(batch), front.device)
+        for first, last in parts_at_once(len(batch), front.device)
     ]
     return lambda: joined_detections([wait().moved(first) for first, wait in waits])
 
 
 def _scoring_started(detector: Detector, evidence: Evidence, workers: Workers) -> Callable[[], FrameScores]:
     """The scoring of the evidence, begun in the same way."""
-    parts = _parts(len(evidence.batch), evidence.frames.device)
+    parts = parts_at_once(len(evidence.batch), evidence.frames.device)
     waits = [workers.start(detector.score, evidence.part(first, last)) for first, last in parts]
     return lambda: joined([wait() for wait in waits])
 
 
-def _parts(frames: int, device: torch.device) -> list[tuple[int, int]]:
+def parts_at_once(frames: int, device: torch.device) -> list[tuple[int, int]]:
     """The first and the last, not included, of the frames that a worker takes at once."""
     step = FRAMES_IN_PART if device.type == "cpu" else frames
     return [(first, min(first + step, frames)) for first in range(0, frames, step)]

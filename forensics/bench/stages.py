@@ -27,8 +27,9 @@ from forensics.report.heatmaps import HeatmapKeeper
 from forensics.report.model import Report
 from forensics.report.outputs import write_outputs
 from forensics.report.pictures import PictureKeeper
-from forensics.scores import FrameScores
+from forensics.scores import FrameScores, joined
 from forensics.settings import AnalysisSettings
+from forensics.side_by_side import parts_at_once
 from video import isolated
 from video.frames import FrameBatch
 from video.reader import open_video
@@ -140,14 +141,21 @@ def _evidence(batch: FrameBatch, models: Models, tracker: Tracker, cost: default
 
 
 def _scores(evidence: Evidence, models: Models, cost: defaultdict[str, Cost]) -> dict[str, FrameScores]:
-    scores = {}
-    for name, detector in models.detectors.items():
-        if isinstance(detector, RepDFDDetector):
-            scores[name] = _repdfd_scores(detector, evidence, models.device, cost)
-        else:
-            with cost[_stage_of(detector)].measured(models.device):
-                scores[name] = detector.score(evidence)
-    return scores
+    """Every detector's scores, of as many frames at once as in an analysis."""
+    parts = [evidence.part(*part) for part in parts_at_once(len(evidence.batch), models.device)]
+    return {
+        name: joined([_scores_by(detector, part, models.device, cost) for part in parts])
+        for name, detector in models.detectors.items()
+    }
+
+
+def _scores_by(
+    detector: Detector, evidence: Evidence, device: torch.device, cost: defaultdict[str, Cost]
+) -> FrameScores:
+    if isinstance(detector, RepDFDDetector):
+        return _repdfd_scores(detector, evidence, device, cost)
+    with cost[_stage_of(detector)].measured(device):
+        return detector.score(evidence)
 
 
 def _stage_of(detector: Detector) -> str:
