@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sqlite3
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from batches import Inline, Place, clips, finished, place
 from click.testing import Result
 from command_line import assert_refused
 from command_line import run as command_line
+from rich.console import Console
 
 from forensics.batch.index import Index
 from forensics.errors import ExitCode
@@ -46,6 +48,24 @@ def test_a_batch_says_what_it_did_and_where_it_is(place: Place) -> None:
     assert told[4] == "not taken: notes.txt (not called like a video or picture); all are in left_out.csv"
     again = run(place)
     assert again.stdout.startswith("3 files: 3 done, 0 failed; videos analysed now: 0, before: 3")
+
+
+def test_on_a_terminal_a_live_table_counts_instead(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(
+        "forensics.cli.batch_progress.Console",
+        lambda stderr: Console(file=screen, force_terminal=True, width=100),
+    )
+    clips(place.source, 2)
+    (place.source / "text.mp4").write_text("none")
+    result = run(place)
+    assert result.exit_code == ExitCode.BATCH_FAILURES, result.output
+    assert "to analyse" not in result.stderr
+    shown = screen.getvalue()
+    assert all(heading in shown for heading in ("done", "failed", "to do", "rate", "remaining", "last"))
+    last = shown.rpartition("remaining")[2]
+    assert "an hour" in last
+    assert [cell.strip() for cell in last.split("│") if cell.strip().isdigit()][:3] == ["2", "1", "0"]
 
 
 def test_some_that_fail_are_named_and_give_exit_code_8(place: Place) -> None:

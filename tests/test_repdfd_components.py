@@ -108,7 +108,8 @@ def test_as_many_logits_as_components_and_one_are_asked_for(evidence: Evidence) 
 def test_the_terminal_says_what_each_prompt_makes_of_the_face(capsys: pytest.CaptureFixture[str]) -> None:
     print_summary(report_with_part())
     said = " ".join(capsys.readouterr().out.split())
-    assert "person A, by prompt: fake -2.25, generated +0.75 against real" in said
+    by_prompt = "log-odds against real (above 0 it fits better): fake -2.25, generated +0.75"
+    assert f"person A, by prompt, {by_prompt}" in said
     assert (
         "person A, 4.00 - 6.75 s stands out of the rest in the fake prompt: mean -0.50 (rest -3.00)" in said
     )

@@ -134,7 +134,7 @@ def test_the_timeline_has_a_key_of_all_its_marks_in_sight() -> None:
 def test_the_card_says_what_each_prompt_makes_of_the_face_and_where_one_stands_out() -> None:
     page = render_html(report_with_part())
     card = " ".join(page.partition('class="card"')[2].partition("</article>")[0].split())
-    assert "by prompt: fake -2.25, generated +0.75 against real" in card
+    assert "by prompt, log-odds against real (above 0 it fits better): fake -2.25, generated +0.75" in card
     assert "stands out of the rest in the fake prompt: mean -0.50 (rest -3.00)" in card
     assert "<title>person A: fake prompt</title>" in page
     assert "the mean shows no cue, but a part stands out" in page

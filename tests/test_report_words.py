@@ -117,7 +117,10 @@ def test_the_highest_crops_are_named_as_an_addition() -> None:
 
 def test_each_prompt_is_named_with_what_it_makes_of_the_faces() -> None:
     one = replace(found(0, None), components={"fake": -1.594, "generated": 0.811})
-    assert components_sentence(one) == "by prompt: fake -1.59, generated +0.81 against real"
+    assert (
+        components_sentence(one)
+        == "by prompt, log-odds against real (above 0 it fits better): fake -1.59, generated +0.81"
+    )
     assert components_sentence(found(0, None)) == ""
 
 

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from video.write import write_video
 
+# In pixels; the longest is that of 8K.
+LEAST_SIDE, MOST_SIDE = 64, 7680
 # Ordinary compression of footage that was published.
 _CRF = 23
 # A portrait fills so much of its place; the rest is what it moves in.
@@ -37,9 +39,12 @@ class ClipPlan:
     frames_per_second: int = 25
 
     def __post_init__(self) -> None:
-        if min(self.width, self.height) < 64 or min(self.seconds, self.frames_per_second) < 1:
+        sides = (self.width, self.height)
+        if min(sides) < LEAST_SIDE or max(sides) > MOST_SIDE or min(self.seconds, self.frames_per_second) < 1:
             asked = f"{self.width}x{self.height} for {self.seconds} s"
-            raise ValueError(f"a clip of at least 64x64 pixels and a second is needed, not {asked}")
+            raise ValueError(
+                f"a clip has sides of {LEAST_SIDE} to {MOST_SIDE} pixels and lasts a second, not {asked}"
+            )
         if self.faces < 0:
             raise ValueError(f"a clip cannot show {self.faces} faces")
 

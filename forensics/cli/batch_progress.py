@@ -25,6 +25,10 @@ class BatchProgress:
     """Told what is planned and what became of each video; a context manager that ends the live table."""
 
     def __init__(self) -> None:
+        # What the table shows; rich asks for it as soon as there is a Live.
+        self._to_do = self._done = self._failed = 0
+        self._last = ""
+        self._started = time.monotonic()
         console = Console(stderr=True)
         self._live = (
             Live(
@@ -36,9 +40,6 @@ class BatchProgress:
             if console.is_terminal
             else None
         )
-        self._to_do = self._done = self._failed = 0
-        self._last = ""
-        self._started = time.monotonic()
 
     def __enter__(self) -> Self:
         if self._live is not None:

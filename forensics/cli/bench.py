@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Of each timing.")
 @click.option(
     "--random-weights",
-    metavar="CLIP",
+    metavar="BACKBONE",
     help="RepDFD of the published shape on vit-b32, vit-b16, vit-l14 or vit-l14-336, with random weights.",
 )
 @click.option("--no-loop", is_flag=True, help="Leave the plain loop out.")
@@ -70,6 +70,7 @@ def bench_command(
     """
     from forensics.bench.run import run_bench
     from forensics.bench.shipped import as_shipped
+    from forensics.models import fetch_weights
     from forensics.whole_file import whole_file
     from weights.store import Store
 
@@ -80,8 +81,11 @@ def bench_command(
     plan = _plan(size, seconds, faces)
     store = Store(cache_dir, offline=offline)
     load = _loader(store, random_weights)
+    # A typing mistake should cost neither a download nor the making of a clip.
+    given = None if clip is None else _there(clip)
+    fetch_weights(settings, store)
     with TemporaryDirectory() as folder:
-        path = _made(Path(folder), plan) if clip is None else _there(clip)
+        path = given or _made(Path(folder), plan)
         result = run_bench(
             path,
             settings,
@@ -116,11 +120,13 @@ def _check_place(place: Path, clip: Path | None) -> None:
 def _plan(size: str, seconds: int, faces: int) -> ClipPlan:
     from forensics.bench.clip import ClipPlan
 
+    sides = size.split("x")
+    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+        raise UsageFault(f"--size {size}: give width and height such as 1280x720")
     try:
-        width, height = (int(side) for side in size.split("x"))
-        return ClipPlan(width, height, seconds, faces)
+        return ClipPlan(int(sides[0]), int(sides[1]), seconds, faces)
     except ValueError as error:
-        raise UsageFault(f"--size {size}: give width and height such as 1280x720 ({error})") from error
+        raise UsageFault(f"--size {size}: {error}; give one such as 1280x720") from error
 
 
 def _made(folder: Path, plan: ClipPlan) -> Path:
@@ -133,7 +139,7 @@ def _made(folder: Path, plan: ClipPlan) -> Path:
 
 
 def _there(clip: Path) -> Path:
-    """The clip, if it can be read at all: a typing mistake should not cost a download."""
+    """The clip, if it can be read at all."""
     from video.probe import probe
 
     probe(clip)

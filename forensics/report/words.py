@@ -141,11 +141,11 @@ def peaks_sentence(found: TrackFinding) -> str:
 
 
 def components_sentence(found: TrackFinding) -> str:
-    """What each prompt makes of the faces beside the score over all of them; empty without any."""
+    """What each prompt makes of the faces beside the score, which joins them; empty without any."""
     if not found.components:
         return ""
     means = ", ".join(f"{name} {mean:+z.2f}" for name, mean in found.components.items())
-    return f"by prompt: {means} against real"
+    return f"by prompt, log-odds against real (above 0 it fits better): {means}"
 
 
 def segment_sentence(segment: Segment) -> str:
