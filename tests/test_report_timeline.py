@@ -172,6 +172,17 @@ def test_a_part_by_one_component_is_a_band_that_names_it() -> None:
     assert plain.component is None
 
 
+def test_a_component_with_a_part_has_a_panel_of_its_values_below_the_score_s() -> None:
+    score, fake = drawn(report_with_part()).panels[:2]
+    assert not score.bands
+    assert "fake prompt" in fake.title
+    assert [band.component for band in fake.bands] == ["fake"]
+    ((line),) = fake.lines
+    assert [point.value for point in line.points] == [-3.0] * 16 + [-0.5] * 12 + [-3.0] * 12
+    assert fake.low < -3.0
+    assert fake.high > -0.5
+
+
 def test_the_identity_has_a_panel_of_its_own_without_thresholds() -> None:
     report = report_of([0.0] * 4)
     faces = tuple(replace(row, identity_similarity=0.9) for row in report.faces)

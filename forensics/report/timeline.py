@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from forensics.detector import Scope
-from forensics.findings import Thresholds
+from forensics.findings import Thresholds, VideoFinding
 from forensics.identity_drift import SIGNAL_NOTE
 from forensics.report.model import Report
 from forensics.report.people import person_name
@@ -28,7 +28,7 @@ from forensics.report.timeline_shapes import (
     value_range,
 )
 from forensics.report.verdict import DetectorRun
-from forensics.report.words import clock_time
+from forensics.report.words import clock_time, component_words
 
 # A line breaks where the next point is this many usual steps away.
 GAP_STEPS = 2.5
@@ -45,7 +45,12 @@ def timeline(report: Report, *, width: float = WIDTH) -> Timeline | None:
         return None
     first, last = _span(report)
     drawing = _Drawing(first, last, width, _faceless(report))
-    panels = [drawing.panel(report, run) for run in report.detectors if run.finding is not None]
+    panels = [
+        panel
+        for run in report.detectors
+        if run.finding is not None
+        for panel in (drawing.panel(report, run), *drawing.component_panels(report, run))
+    ]
     panels += [*drawing.identity_panel(report), *drawing.reference_panel(report)]
     shown = [panel for panel in panels if panel.lines]
     if not shown:
@@ -114,18 +119,6 @@ class _Drawing:
         limits = _limits(run.thresholds)
         values = [point.value for _, _, points in rows for point in points]
         low, high = value_range(values, [limit for limit, _ in limits])
-        bands = tuple(
-            Band(
-                name="whole frame" if found.track is None else person_name(found.track),
-                track=found.track,
-                kind=segment.kind.value,
-                component=segment.component,
-                left=self.x(segment.first_seconds),
-                width=max(self.x(segment.last_seconds) - self.x(segment.first_seconds), 1.0),
-            )
-            for found in run.finding.tracks
-            for segment in found.segments
-        )
         return Panel(
             title=f"{run.name}: score of {'the whole frame' if run.scope is Scope.FRAME else 'each face'}",
             unit="score" if run.score_kind is None else run.score_kind.value,
@@ -136,8 +129,47 @@ class _Drawing:
                 Level(height_of(limit, low, high), f"{name} {limit:+z.2f}") for limit, name in limits
             ),
             lines=tuple(self._line(*row, low, high) for row in rows if row[2]),
-            bands=bands,
+            bands=self._bands(run.finding, None),
             faceless="" if run.scope is Scope.FRAME else self.faceless_path(),
+        )
+
+    def component_panels(self, report: Report, run: DetectorRun) -> Iterator[Panel]:
+        """Each component of the detector's score that a part stands out in, with those parts."""
+        assert run.finding is not None
+        segments = [segment for found in run.finding.tracks for segment in found.segments]
+        for name in dict.fromkeys(segment.component for segment in segments if segment.component):
+            points = face_points(report, run.name, name)
+            low, high = value_range((point.value for own in points.values() for point in own), ())
+            yield Panel(
+                title=f"{run.name}: {component_words(name)}, log-odds against real, of each face",
+                unit="logit",
+                low=low,
+                high=high,
+                ticks=levels(low, high),
+                thresholds=(),
+                lines=tuple(
+                    self._line(person.name, person.id, points[person.id], low, high)
+                    for person in report.people
+                    if person.id in points
+                ),
+                bands=self._bands(run.finding, name),
+                faceless=self.faceless_path(),
+            )
+
+    def _bands(self, finding: VideoFinding, component: str | None) -> tuple[Band, ...]:
+        """The segments of the score, or of one component of it."""
+        return tuple(
+            Band(
+                name="whole frame" if found.track is None else person_name(found.track),
+                track=found.track,
+                kind=segment.kind.value,
+                component=segment.component,
+                left=self.x(segment.first_seconds),
+                width=max(self.x(segment.last_seconds) - self.x(segment.first_seconds), 1.0),
+            )
+            for found in finding.tracks
+            for segment in found.segments
+            if segment.component == component
         )
 
     def identity_panel(self, report: Report) -> Iterator[Panel]:

@@ -21,13 +21,14 @@ def frame_points(report: Report, detector: str) -> Iterator[Point]:
                 yield Point(row.frame_index, row.pts_seconds, score.score, score.abstained)
 
 
-def face_points(report: Report, detector: str) -> dict[int, list[Point]]:
-    """What a detector says of each face, by track."""
+def face_points(report: Report, detector: str, component: str | None = None) -> dict[int, list[Point]]:
+    """What a detector, or one component of its score, says of each face, by track."""
     points: dict[int, list[Point]] = {}
     for row in report.faces:
         for score in row.scores:
             if score.detector == detector:
-                point = Point(row.frame_index, row.pts_seconds, score.score, score.abstained)
+                value = score.score if component is None else score.components.get(component)
+                point = Point(row.frame_index, row.pts_seconds, value, score.abstained)
                 points.setdefault(row.track, []).append(point)
     return points
 
