@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
 
 from video.backends import LIMITATIONS, ClipKind
 from video.batching import Batcher
@@ -18,7 +17,7 @@ from video.frames import Delivery, FrameBatch, Shot, Timed, VideoInfo
 from video.h273 import TRANSFERS
 from video.probe import probe
 from video.pyav import PyAvReader
-from video.reader import Limits
+from video.reader import Limits, ReaderBase
 from video.sampling import Sampling
 from video.shots import DELAY_FRAMES, small_size, with_shots
 from video.sizes import size_change
@@ -37,7 +36,7 @@ PADDED_WIDTHS = (2, 4, 6, 8, 12, 16, 24, 48, 72)
 _LIMITATIONS = LIMITATIONS["decord"]
 
 
-class DecordReader:
+class DecordReader(ReaderBase):
     """Reads a video through decord; see `VideoReader`.
 
     PyAV opens the file first: it checks formats and limits, tells what decord cannot do, and gives the
@@ -51,7 +50,6 @@ class DecordReader:
             raise RefusedVideoError(path, "decord is not installed here", REMEDY)
         self._path = path
         self._sampling = sampling
-        self._delivery: Delivery | None = None
         self._done = False
         with PyAvReader(path, sampling=sampling, limits=limits) as described:
             self._info = described.info
@@ -76,12 +74,6 @@ class DecordReader:
     @property
     def warnings(self) -> tuple[str, ...]:
         return self._warnings
-
-    @property
-    def delivery(self) -> Delivery:
-        if self._delivery is None:
-            raise RuntimeError("what was delivered is known once all batches have been read")
-        return self._delivery
 
     def batches(self, size: int) -> Iterator[FrameBatch]:
         """See `VideoReader.batches`."""
@@ -150,20 +142,6 @@ class DecordReader:
 
     def _failed(self, reason: str) -> RefusedVideoError:
         return RefusedVideoError(self._path, f"is not for decord: {reason}", REMEDY)
-
-    def close(self) -> None:
-        """Nothing is held open between batches."""
-
-    def __enter__(self) -> DecordReader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def obstacle(facts: Probe, scan: PacketScan) -> str | None:

@@ -6,15 +6,14 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 
 from video.errors import VideoError, printable
-from video.frames import Delivery, FrameBatch, VideoInfo
+from video.frames import FrameBatch, VideoInfo
 from video.messages import Closed, CloseFile, Deliver, Ended, Failed, NeedsRoom, Opened, Pictured, Room, Taken
-from video.reader import Limits
+from video.reader import Limits, ReaderBase
 from video.ring import RingShape
 from video.worker_process import Job, Patience, WorkerProcess
 
@@ -23,7 +22,7 @@ LOGGER = logging.getLogger(__name__)
 CLOSING_PATIENCE = Patience(progress_seconds=1.0)
 
 
-class IsolatedReader:
+class IsolatedReader(ReaderBase):
     """A file that a decoding process has open; see `VideoReader`.
 
     Closing it hands the process to `give_back`, whether it still runs or not.
@@ -44,7 +43,6 @@ class IsolatedReader:
         self._limits = limits
         self._info = replace(opened.info, path=job.path)
         self._warnings: tuple[str, ...] = ()
-        self._delivery: Delivery | None = None
         self._started = False
         self._given_back = False
         self._warn(opened.warnings)
@@ -56,12 +54,6 @@ class IsolatedReader:
     @property
     def warnings(self) -> tuple[str, ...]:
         return self._warnings
-
-    @property
-    def delivery(self) -> Delivery:
-        if self._delivery is None:
-            raise RuntimeError("what was delivered is known once all batches have been read")
-        return self._delivery
 
     def batches(self, size: int) -> Iterator[FrameBatch]:
         """See `VideoReader.batches`."""
@@ -105,17 +97,6 @@ class IsolatedReader:
             job = Job(self._job.path, CLOSING_PATIENCE)
             while not isinstance(self._worker.answer(job), Closed):
                 pass
-
-    def __enter__(self) -> IsolatedReader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _make_room(self, answer: NeedsRoom) -> None:
         if not 0 < answer.frame_bytes <= self._limits.max_pixels * 3:

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
 
 import av
 import av.error
@@ -22,7 +21,7 @@ from video.errors import UnreadableVideoError, printable
 from video.frames import Delivery, FrameBatch, Shot, Timed, VideoInfo
 from video.geometry import Orientation, frame_orientation, square_pixel_size
 from video.opening import open_container
-from video.reader import Limits
+from video.reader import Limits, ReaderBase
 from video.sampling import Sampling
 from video.shots import SmallPictures, with_shots
 from video.spread import ShotSpan, shot_spans
@@ -32,7 +31,7 @@ from video.tally import Tally, shortcomings
 LOGGER = logging.getLogger(__name__)
 
 
-class PyAvReader:
+class PyAvReader(ReaderBase):
     """Reads one video stream of a file from its first frame to its last; see `VideoReader`."""
 
     def __init__(self, path: Path, *, sampling: Sampling, limits: Limits) -> None:
@@ -42,7 +41,6 @@ class PyAvReader:
         self._converter = RgbConverter()
         self._warnings: list[str] = []
         self._tally = Tally()
-        self._delivery: Delivery | None = None
         self._orientation: tuple[int, Orientation] | None = None
         with ExitStack() as stack:
             self._container = stack.enter_context(open_container(path, max_pixels=limits.max_pixels))
@@ -71,12 +69,6 @@ class PyAvReader:
     @property
     def warnings(self) -> tuple[str, ...]:
         return tuple(self._warnings)
-
-    @property
-    def delivery(self) -> Delivery:
-        if self._delivery is None:
-            raise RuntimeError("what was delivered is known once all batches have been read")
-        return self._delivery
 
     def batches(self, size: int) -> Iterator[FrameBatch]:
         """See `VideoReader.batches`."""
@@ -114,17 +106,6 @@ class PyAvReader:
     def close(self) -> None:
         self._frames.close()
         self._stack.close()
-
-    def __enter__(self) -> PyAvReader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _check_declarations(self) -> None:
         """Refuse what the file itself says is too much, before anything is decoded."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, Self
 
 from video.backends import BACKENDS, DEFAULT_BACKEND
 from video.errors import RefusedVideoError
@@ -97,6 +97,33 @@ class VideoReader(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+class ReaderBase:
+    """What readers do alike: tell what they delivered once it is known, and close at the end of a block."""
+
+    _delivery: Delivery | None = None
+
+    @property
+    def delivery(self) -> Delivery:
+        """See `VideoReader.delivery`."""
+        if self._delivery is None:
+            raise RuntimeError("what was delivered is known once all batches have been read")
+        return self._delivery
+
+    def close(self) -> None:
+        """Let go of the file; a reader that holds nothing open has nothing to do."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 def open_video(

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,7 @@ from video.errors import RefusedVideoError, UnreadableVideoError, printable
 from video.frames import Delivery, FrameBatch, Shot, Timed, VideoInfo
 from video.geometry import Orientation
 from video.opening import open_regular
-from video.reader import Limits
+from video.reader import Limits, ReaderBase
 from video.sampling import Sampling
 from video.spread import shot_spans
 
@@ -101,14 +100,13 @@ def _decode(image: Image.Image) -> Still:
     )
 
 
-class StillReader:
+class StillReader(ReaderBase):
     """Gives the one picture of an image file; see `VideoReader`."""
 
     def __init__(self, path: Path, still: Still, *, sampling: Sampling) -> None:
         self._path = path
         self._still = still
         self._sampling = sampling
-        self._delivery: Delivery | None = None
         count = still.pictures_in_file
         self._warnings = (f"{count} pictures in one file; reading the first",) if count > 1 else ()
         for warning in self._warnings:
@@ -138,12 +136,6 @@ class StillReader:
     def warnings(self) -> tuple[str, ...]:
         return self._warnings
 
-    @property
-    def delivery(self) -> Delivery:
-        if self._delivery is None:
-            raise RuntimeError("what was delivered is known once all batches have been read")
-        return self._delivery
-
     def batches(self, size: int) -> Iterator[FrameBatch]:
         """See `VideoReader.batches`."""
         if self._delivery is not None:
@@ -155,20 +147,6 @@ class StillReader:
             yield from batcher.add(picture.frame, picture.index, 0, picture.shot)
         yield from batcher.rest()
         self._delivery = Delivery(1, 1, len(chosen), self._warnings, (Shot(0, 0.0),))
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-    def __enter__(self) -> StillReader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:

@@ -83,7 +83,8 @@ def bench_command(
     load = _loader(store, random_weights)
     # A typing mistake should cost neither a download nor the making of a clip.
     given = None if clip is None else _there(clip)
-    fetch_weights(settings, store)
+    with byte_bar("weights") as progress:
+        fetch_weights(settings, store, progress=progress)
     with TemporaryDirectory() as folder:
         path = given or _made(Path(folder), plan)
         result = run_bench(
@@ -147,17 +148,15 @@ def _there(clip: Path) -> Path:
 
 
 def _loader(store: Store, random_weights: str | None) -> LoadModels:
-    """Loads models once their weights are here. Raises UsageFault for a CLIP that is not known."""
+    """Loads models whose weights are here. Raises UsageFault for a backbone that is not known."""
     from forensics.backbones import BACKBONES
     from forensics.bench.random_model import with_random_repdfd
-    from forensics.models import fetch_weights, load_models
+    from forensics.models import load_models
 
     if random_weights is not None and random_weights not in BACKBONES:
         raise UsageFault(f"--random-weights {random_weights}: choose from {', '.join(BACKBONES)}")
 
     def load(settings: AnalysisSettings) -> Models:
-        with byte_bar("weights") as progress:
-            fetch_weights(settings, store, progress=progress)
         models = load_models(settings, store)
         return models if random_weights is None else with_random_repdfd(models, random_weights, settings)
 
